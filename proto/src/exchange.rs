@@ -1,0 +1,268 @@
+//! The exchange: what a phone sends to `POST /v1/sync` and what comes back.
+//!
+//! Absent members mean default or unchanged. Mutations stay raw JSON here, because their digest is
+//! taken over the bytes as sent.
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+
+use crate::ids::{DeviceId, RecordId, Seq};
+use crate::kinds::Op;
+use crate::limits::Limits;
+use crate::verdict::Verdict;
+
+/// The protocol version this build speaks.
+pub const PROTOCOL: u32 = 1;
+
+/// One request to `POST /v1/sync`.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Exchange {
+    pub protocol: u32,
+    pub device: DeviceId,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client: Option<ClientBuild>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock: Option<PhoneClock>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub push: Option<Push>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pull: Option<PullAsk>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unsent: Option<Unsent>,
+}
+
+/// Which client speaks, and the schemas it knows per kind.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct ClientBuild {
+    #[serde(default)]
+    pub app: String,
+    #[serde(default)]
+    pub build: i64,
+    #[serde(default)]
+    pub schemas: std::collections::BTreeMap<String, u32>,
+}
+
+/// The phone's clocks at the moment of sending.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct PhoneClock {
+    pub wall_ms: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub monotonic_ms: Option<i64>,
+    /// Names the boot session; monotonic times compare only within one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub boot: Option<String>,
+    /// Server time less phone time, as last measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offset_ms: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offset_age_ms: Option<i64>,
+}
+
+/// The push half.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Push {
+    /// Verdicts below this number are safe on the phone.
+    #[serde(default)]
+    pub saved_below: i64,
+    pub mutations: Vec<Box<RawValue>>,
+}
+
+/// One mutation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Mutation {
+    /// Counts per device, persisted before the first send.
+    pub n: i64,
+    pub op: Op,
+    pub kind: String,
+    /// A station, or a county; its first six digits are the shard.
+    pub unit: String,
+    pub id: RecordId,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub occurred_at: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub monotonic_ms: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub boot: Option<String>,
+    /// Ids that must exist before this one counts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub needs: Vec<RecordId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<Map<String, Value>>,
+    /// Pointers and values that a patch sets.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub set: Map<String, Value>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unset: Vec<String>,
+    /// Pointers of lists and the elements a patch adds.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub add: Map<String, Value>,
+    /// Why something is voided or appealed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The refusal an appeal answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refusal: Option<RecordId>,
+}
+
+/// The pull half.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct PullAsk {
+    #[serde(default)]
+    pub cursor: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_bytes: Option<usize>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub form: Option<Form>,
+    #[serde(default)]
+    pub sums: bool,
+}
+
+/// How rows are written; `columns` is reserved and answered with rows for now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Form {
+    Rows,
+    Columns,
+}
+
+/// What still waits on the phone.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Unsent {
+    #[serde(default)]
+    pub records: i64,
+    #[serde(default)]
+    pub photos: i64,
+    #[serde(default)]
+    pub oldest_ms: i64,
+}
+
+/// The answer of `POST /v1/sync`; 200 whenever the envelope was understood.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Answer {
+    pub protocol: u32,
+    pub server_time: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub push: Option<PushAnswer>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pull: Option<PullAnswer>,
+    /// Per shard, the position up to which a backup has been synced.
+    #[serde(default, skip_serializing_if = "std::collections::BTreeMap::is_empty")]
+    pub durable: std::collections::BTreeMap<String, Seq>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<Limits>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<Next>,
+}
+
+/// When the phone should come again.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Next {
+    pub min_ms: i64,
+    pub poll_ms: i64,
+}
+
+/// Verdicts, and the items that got none.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct PushAnswer {
+    #[serde(default)]
+    pub verdicts: Vec<Verdict>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unanswered: Vec<Unanswered>,
+}
+
+/// An item that could not be judged now; the phone keeps it and sends it alone later.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Unanswered {
+    pub n: i64,
+    pub code: String,
+    pub retry_ms: i64,
+}
+
+/// One page.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct PullAnswer {
+    /// Absent when nothing moved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub more: bool,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub enter: Vec<StreamRef>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub leave: Vec<StreamRef>,
+    /// Mark every row of the stream; rows that do not come again by `swept` go.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reset: Vec<StreamRef>,
+    /// Streams whose reset is complete with this page.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub swept: Vec<StreamRef>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<StreamChanges>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sums: Vec<StreamSum>,
+}
+
+/// A stream in a shard.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct StreamRef {
+    pub shard: i64,
+    pub stream: String,
+}
+
+/// Rows of one stream, in order of `seq`.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct StreamChanges {
+    pub shard: i64,
+    pub stream: String,
+    pub rows: Vec<Row>,
+}
+
+/// One row of a stream. A row that left carries `rm` and no body.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Row {
+    pub id: RecordId,
+    pub seq: Seq,
+    pub kind: String,
+    pub rev: i64,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub rm: bool,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub author: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub unit: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub village: Option<String>,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub occurred_at: i64,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub received_at: i64,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub estimated_at: i64,
+    /// 0 monotonic, 1 offset, 2 claimed, 3 impossible.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub quality: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<Box<RawValue>>,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes fields by reference"
+)]
+fn is_zero(n: &i64) -> bool {
+    *n == 0
+}
+
+/// What the server counts in one (stream, kind): live rows and two sums of hashes of (id, rev).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StreamSum {
+    pub shard: i64,
+    pub stream: String,
+    pub kind: String,
+    pub live: i64,
+    pub sum1: i64,
+    pub sum2: i64,
+}

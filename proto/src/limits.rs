@@ -1,0 +1,82 @@
+//! Every limit, with its arithmetic. Published to phones in `limits`.
+
+use serde::{Deserialize, Serialize};
+
+/// Mutations in one push: a worker's week (6 contacts a day × 5 days × 3 records, rounded up)
+/// twice over.
+pub const PUSH_ITEMS_MAX: usize = 200;
+/// Bytes of one push after inflating: 200 items of 1.3 KB.
+pub const PUSH_BYTES_MAX: usize = 256 * 1024;
+/// Bytes of one mutation: 4,000 + 4,500 Chinese characters at 3 bytes would pass it, a full form
+/// does not come near; two thirds of all visits are under 1 KB.
+pub const ITEM_BYTES_MAX: usize = 16 * 1024;
+/// Uncompressed bytes of one page.
+pub const PAGE_BYTES_MAX: usize = 512 * 1024;
+/// Uncompressed bytes of a page when the phone names no number: 32 KiB at 40 kbit/s is 1.5 s
+/// after compression by 4.
+pub const PAGE_BYTES_DEFAULT: usize = 32 * 1024;
+/// Bytes of a request body after inflating, of any route but photographs.
+pub const INFLATED_BYTES_MAX: usize = 1024 * 1024;
+/// Bytes that may inflate without a look at the ratio.
+pub const INFLATE_FREE_BYTES: usize = 64 * 1024;
+/// Highest ratio of inflated to sent bytes beyond the free part; JSON reaches 1:20.
+pub const INFLATE_RATIO_MAX: usize = 64;
+/// Nesting of JSON; the deepest record has 6.
+pub const JSON_DEPTH_MAX: usize = 16;
+/// Photographs of one visit.
+pub const PHOTOS_PER_VISIT_MAX: u32 = 9;
+/// Bytes of one photograph: the phone aims at 200 KB, an uncompressed album picture has 3-6 MB.
+pub const PHOTO_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Held items of one device.
+pub const HELD_PER_DEVICE_MAX: usize = 1_000;
+/// Days an item may wait for a record that never comes.
+pub const HELD_MISSING_DAYS: i64 = 14;
+/// Days after which an undecided hold goes to the bureau.
+pub const HELD_REVIEW_ESCALATES_DAYS: i64 = 10;
+/// Hours for which work under an ended grant is still accepted.
+pub const GRANT_GRACE_HOURS: i64 = 72;
+/// Minutes by which a corrected clock may still be ahead.
+pub const AHEAD_MINUTES_MAX: i64 = 10;
+/// Months of a client's visits that an assigned worker carries.
+pub const CLIENT_VISIT_MONTHS: i64 = 24;
+/// Seconds a long poll may last; below the 60 s at which carriers cut.
+pub const WAIT_SECONDS_MAX: u64 = 25;
+/// Waking hours in which an offered place must be accepted.
+pub const OFFER_WAKING_HOURS: i64 = 6;
+/// Least minutes for an offered place.
+pub const OFFER_MINUTES_MIN: i64 = 30;
+/// Mutations one commit may carry: 500 keep a commit under 20 ms on two cores.
+pub const COMMIT_ITEMS_MAX: usize = 500;
+/// Rows of one REST list.
+pub const LIST_ROWS_MAX: i64 = 200;
+/// Streams one view may hold: 40 stations of the largest county, their cards, and a dozen more.
+pub const VIEW_STREAMS_MAX: usize = 128;
+/// Milliseconds between polls that a phone is asked to keep when nothing presses.
+pub const POLL_MS: i64 = 900_000;
+/// Milliseconds after which an unanswered item is worth sending again.
+pub const RETRY_MS: i64 = 60_000;
+
+/// The limits a phone must know.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Limits {
+    pub push_items: usize,
+    pub push_bytes: usize,
+    pub item_bytes: usize,
+    pub page_bytes: usize,
+    pub json_depth: usize,
+    pub photos_per_visit: u32,
+    pub photo_bytes: usize,
+    pub held_items: usize,
+}
+
+/// The limits in force.
+pub const LIMITS: Limits = Limits {
+    push_items: PUSH_ITEMS_MAX,
+    push_bytes: PUSH_BYTES_MAX,
+    item_bytes: ITEM_BYTES_MAX,
+    page_bytes: PAGE_BYTES_MAX,
+    json_depth: JSON_DEPTH_MAX,
+    photos_per_visit: PHOTOS_PER_VISIT_MAX,
+    photo_bytes: PHOTO_BYTES_MAX,
+    held_items: HELD_PER_DEVICE_MAX,
+};
