@@ -1,1 +1,221 @@
-//! Placeholder.
+//! The rule pack as its authors write it: lexicons and rules of one region, with their bases.
+//!
+//! YAML for authors, canonical JSON on the wire, the same shape for phone and server. Unknown
+//! members are refused, so that a misspelt word never silently switches a rule off. What a pack
+//! means (conditions, mentions, facts) is the business of the engine, not of this file.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::kinds::Kind;
+
+/// The pack of derived rules that ships with the programme.
+pub const STARTER: &str = include_str!("../packs/43.yaml");
+/// The catalogue of services that ships with the programme.
+pub const CATALOGUE: &str = include_str!("../packs/catalogue.yaml");
+
+/// One version of one region's rules.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PackDoc {
+    /// Region code: `43` for the province, six digits for a county that tightens.
+    pub pack: String,
+    pub version: i64,
+    pub effective: Effective,
+    #[serde(default)]
+    pub lexicons: BTreeMap<String, LexiconDoc>,
+    pub rules: Vec<RuleDoc>,
+}
+
+/// The days a pack is in force, both inclusive, UTC+8.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Effective {
+    pub from: String,
+    pub to: Option<String>,
+}
+
+/// Phrases that name an act, and markers that make it somebody else's.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LexiconDoc {
+    pub acts: Vec<String>,
+    /// Words which, standing before the act in its clause, say that the act is not the writer's.
+    #[serde(default)]
+    pub not_when: Vec<String>,
+}
+
+/// A text in both languages.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Words {
+    pub zh: String,
+    pub en: String,
+}
+
+/// What a rule rests on.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Basis {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub law: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub practice: Option<String>,
+    /// The text of the province's list was not at hand when this rule was written.
+    #[serde(default)]
+    pub derived: bool,
+}
+
+/// One rule: exactly one of `when`, `mentions` and `stateful` says when it applies.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RuleDoc {
+    pub id: String,
+    pub title: Words,
+    /// What is cited to the worker.
+    pub clause: String,
+    pub basis: Basis,
+    pub kinds: Vec<Kind>,
+    /// A condition in the Common Expression Language over the completed record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when: Option<String>,
+    /// A lexicon: the rule applies to any text of the record that mentions it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mentions: Option<String>,
+    /// A built-in over facts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stateful: Option<StatefulRule>,
+    /// Opens an incident instead of giving a verdict.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub danger: Option<DangerState>,
+    /// Absent only where `danger` is present.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<RuleVerdict>,
+    /// JSON pointers shown to the worker; those the record lacks are left out of a hit.
+    #[serde(default)]
+    pub at: Vec<String>,
+    #[serde(default)]
+    pub clock: RuleClock,
+    pub message: Words,
+    #[serde(default)]
+    pub instead: Vec<String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub params: BTreeMap<String, Value>,
+}
+
+/// What a rule does to a record, from the mildest to the severest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RuleVerdict {
+    /// Counts as working time, not as professional service.
+    Tag,
+    /// Accepted; the worker acknowledges.
+    Warn,
+    /// Accepted without the part that was refused.
+    Amend,
+    /// A person decides.
+    Hold,
+    /// Refused as a service record.
+    Reject,
+}
+
+impl RuleVerdict {
+    /// The word on the wire.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Tag => "tag",
+            Self::Warn => "warn",
+            Self::Amend => "amend",
+            Self::Hold => "hold",
+            Self::Reject => "reject",
+        }
+    }
+}
+
+/// Which time chooses the pack's version for a rule.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RuleClock {
+    #[default]
+    Act,
+    Receipt,
+}
+
+/// How a danger became known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DangerState {
+    /// A text sounds like it; a reviewer confirms or closes.
+    Suspected,
+    /// The worker said so in the record.
+    Reported,
+}
+
+impl DangerState {
+    /// The stored word.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Suspected => "suspected",
+            Self::Reported => "reported",
+        }
+    }
+}
+
+/// Built-in rules over facts of other records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StatefulRule {
+    /// A worker at two visits at once. Params: `tolerance_minutes`, `except_modes`.
+    OverlappingVisits,
+    /// Two fixes too far apart for the time between. Params: `kmh_max`, `metres_min`.
+    ImpossibleTravel,
+    /// A check-out earlier than the check-in it closes. Params: `tolerance_minutes`.
+    CheckOutBeforeIn,
+}
+
+/// The catalogue of services.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CatalogueDoc {
+    pub version: i64,
+    /// The four fields of the programme, by code.
+    pub fields: BTreeMap<String, Words>,
+    pub services: Vec<ServiceDoc>,
+}
+
+/// One service of the catalogue.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServiceDoc {
+    pub code: String,
+    pub zh: String,
+    pub en: String,
+    pub field: String,
+    pub class: Class,
+}
+
+/// What work counts as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Class {
+    /// Working time only.
+    Administrative,
+    /// Allowed, not professional: screening surveys, help with papers.
+    Assistive,
+    Professional,
+}
+
+impl Class {
+    /// The stored word.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Administrative => "administrative",
+            Self::Assistive => "assistive",
+            Self::Professional => "professional",
+        }
+    }
+}

@@ -1,0 +1,325 @@
+//! The judge: a question to the packs in force, without facts and with them.
+//!
+//! Danger is looked for first and lowers a refusal to a hold. Texts are folded once and scanned
+//! once per pack; a condition runs only if the record has something it reads.
+
+use serde_json::{Map, Value};
+use xiangyi_proto::kinds::Type;
+use xiangyi_proto::pack::{Class, DangerState, RuleClock, RuleVerdict};
+use xiangyi_proto::time::{TimeQuality, day_number, day_text};
+
+use std::sync::Arc;
+
+use super::catalogue::class_of;
+use super::compile::{CompiledPack, Entry, KindIndex, Rule, Test, is_something};
+use super::facts::Fact;
+use super::fault::PackFault;
+use super::lexicon::LexiconSet;
+use super::mentions::fold;
+use super::packs::PackSet;
+use super::view::{At, Names, View};
+use super::{Danger, Hit, Judgement, Question, RuleText, engine, stateful};
+use crate::shape::{self, Shape};
+
+/// Texts of fewer characters are names and addresses, not narrative.
+const NARRATIVE_CHARS_MIN: u32 = 60;
+
+/// A text of the record that was folded, and where it stands.
+struct Folded {
+    at: String,
+    text: String,
+}
+
+/// A pack with the clocks of which it answers.
+struct InForce<'p> {
+    pack: &'p CompiledPack,
+    act: bool,
+    receipt: bool,
+}
+
+impl PackSet {
+    /// What the rules say without looking at other records.
+    pub fn judge(&self, q: &Question) -> Judgement {
+        let shape = shape::of(q.kind);
+        let mut texts = Vec::new();
+        if let Value::Object(members) = q.record {
+            fold_members(shape, members, "", &mut texts);
+        }
+        let at = at_of(q);
+        let (hits, danger, faults) = (Vec::new(), Vec::new(), Vec::new());
+        let class = class_of(q.kind, q.record);
+        let mut judgement = Judgement {
+            hits,
+            danger,
+            class,
+            faults,
+        };
+        for chosen in self.chosen(q) {
+            if let Some(index) = chosen.pack.of_kind(q.kind) {
+                let judge = Judge {
+                    q,
+                    at: &at,
+                    chosen: &chosen,
+                    index,
+                    shape,
+                    texts: &texts,
+                };
+                judge.run(&mut judgement);
+            }
+        }
+        settle(&mut judgement);
+        judgement
+    }
+
+    /// What the rules say in the light of facts; facts of the record itself must not be among
+    /// them.
+    pub fn judge_stateful(&self, q: &Question, facts: &[Fact]) -> Vec<Hit> {
+        let mut hits = Vec::new();
+        if facts.is_empty() {
+            return hits;
+        }
+        for chosen in self.chosen(q) {
+            let index = chosen.pack.of_kind(q.kind);
+            for entry in index.into_iter().flat_map(|index| &index.entries) {
+                let rule = &chosen.pack.rules[entry.rule];
+                if let Test::Stateful(name, params) = &rule.test
+                    && chosen.answers(rule.clock)
+                    && stateful::applies(*name, params, q, facts)
+                {
+                    hits.push(hit(rule, pointers(rule, q.record)));
+                }
+            }
+        }
+        hits
+    }
+
+    /// Signals of danger in a bare text, such as that of a record with defects.
+    pub fn danger_in_text(&self, text: &str) -> Vec<Danger> {
+        let folded = fold(text);
+        let mut danger: Vec<Danger> = Vec::new();
+        for pack in self.all() {
+            let mentioned = pack.lexicons.scan(&folded);
+            for rule in &pack.rules {
+                if let (Some(state), Test::Mentions(lexicon)) = (rule.danger, &rule.test)
+                    && mentioned >> lexicon & 1 == 1
+                {
+                    danger.retain(|known| known.rule.id != rule.text.id);
+                    let (rule, at) = (Arc::clone(&rule.text), String::new());
+                    danger.push(Danger { rule, state, at });
+                }
+            }
+        }
+        danger
+    }
+
+    fn chosen(&self, q: &Question) -> Vec<InForce<'_>> {
+        let (act, receipt) = (day_number(q.estimated_at), day_number(q.received_at));
+        let in_force = |day, act, receipt| {
+            let packs = self.in_force(q.unit, day).into_iter();
+            packs.map(move |pack| InForce { pack, act, receipt })
+        };
+        if act == receipt {
+            return in_force(act, true, true).collect();
+        }
+        let mut chosen: Vec<_> = in_force(act, true, false).collect();
+        for late in in_force(receipt, false, true) {
+            match chosen
+                .iter_mut()
+                .find(|early| std::ptr::eq(early.pack, late.pack))
+            {
+                Some(same) => same.receipt = true,
+                None => chosen.push(late),
+            }
+        }
+        chosen
+    }
+}
+
+impl InForce<'_> {
+    const fn answers(&self, clock: RuleClock) -> bool {
+        match clock {
+            RuleClock::Act => self.act,
+            RuleClock::Receipt => self.receipt,
+        }
+    }
+}
+
+/// One question to one pack.
+struct Judge<'a> {
+    q: &'a Question<'a>,
+    at: &'a At,
+    chosen: &'a InForce<'a>,
+    index: &'a KindIndex,
+    shape: &'static Shape,
+    texts: &'a [Folded],
+}
+
+impl Judge<'_> {
+    fn run(&self, judgement: &mut Judgement) {
+        let pack = self.chosen.pack;
+        let scan = |text: &Folded| pack.lexicons.scan(&text.text);
+        let scans: Vec<LexiconSet> = self.texts.iter().map(scan).collect();
+        let mentioned = scans.iter().fold(0, |all, set| all | set);
+        let present = self.index.present(self.q.record);
+        for entry in &self.index.entries {
+            let rule = &pack.rules[entry.rule];
+            if self.chosen.answers(rule.clock) && may_apply(entry, present, mentioned) {
+                self.one(rule, &scans, judgement);
+            }
+        }
+    }
+
+    fn one(&self, rule: &Rule, scans: &[LexiconSet], judgement: &mut Judgement) {
+        let at = match &rule.test {
+            Test::When(program) => {
+                let names = Names {
+                    record: View::new(self.shape, self.q.record),
+                    kind: self.q.kind.name(),
+                    unit: Some(self.q.unit),
+                    at: Some(self.at),
+                    params: &rule.params,
+                };
+                match engine::holds(&self.chosen.pack.base, program, &names) {
+                    Ok(true) => pointers(rule, self.q.record),
+                    Ok(false) => return,
+                    Err(failed) => return self.failed(rule, failed, judgement),
+                }
+            }
+            Test::Mentions(lexicon) => {
+                let texts = self.texts.iter().zip(scans);
+                let said = texts.filter(|(_, set)| **set >> lexicon & 1 == 1);
+                said.map(|(text, _)| text.at.clone()).collect()
+            }
+            Test::Stateful(..) => return,
+        };
+        match rule.danger {
+            None => judgement.hits.push(hit(rule, at)),
+            Some(state) => {
+                let (rule, at) = (Arc::clone(&rule.text), at.into_iter().next());
+                let at = at.unwrap_or_default();
+                judgement.danger.push(Danger { rule, state, at });
+            }
+        }
+    }
+
+    fn failed(&self, rule: &Rule, failed: &str, judgement: &mut Judgement) {
+        judgement
+            .faults
+            .push(PackFault::of_rule(&rule.text.id, "when", failed));
+        let known = judgement.hits.iter().any(|hit| hit.rule.id == PACK_FAULT);
+        if !known {
+            let rule = Arc::new(pack_fault(self.chosen.pack));
+            let (verdict, at) = (RuleVerdict::Hold, Vec::new());
+            judgement.hits.push(Hit { rule, verdict, at });
+        }
+    }
+}
+
+const fn may_apply(entry: &Entry, present: u64, mentioned: LexiconSet) -> bool {
+    !entry.skippable || entry.reads & present != 0 || entry.lexicons & mentioned != 0
+}
+
+/// Rule id of a hold that stands for a condition that failed.
+const PACK_FAULT: &str = "pack-fault";
+
+fn pack_fault(pack: &CompiledPack) -> RuleText {
+    RuleText {
+        id: PACK_FAULT.to_owned(),
+        pack: pack.code.clone(),
+        version: pack.version,
+        clause: "规则包故障".to_owned(),
+        basis: String::new(),
+        title_zh: "规则没能算出结果".to_owned(),
+        title_en: "A rule could not be worked out".to_owned(),
+        message_zh: "这条记录已经收下，暂时等人工查看。原因是规则包里有一条规则没能算出结果，\
+            不是您填错了。您不用重填；有疑问请问县级社工总站，审核结果出来后也可以申诉。"
+            .to_owned(),
+        message_en: "This record has been received and waits for a person to look at it, because \
+            a rule of the pack could not be worked out. You did nothing wrong and need not fill \
+            it in again. Ask the county hub; you may appeal once it is decided."
+            .to_owned(),
+        instead: Vec::new(),
+    }
+}
+
+/// Danger first: refusals become holds, tags take the professional class away.
+fn settle(judgement: &mut Judgement) {
+    judgement.danger.sort_by_key(|danger| match danger.state {
+        DangerState::Reported => 0,
+        DangerState::Suspected => 1,
+    });
+    for hit in &mut judgement.hits {
+        if hit.verdict == RuleVerdict::Reject && !judgement.danger.is_empty() {
+            hit.verdict = RuleVerdict::Hold;
+        }
+        if hit.verdict == RuleVerdict::Tag {
+            judgement.class = judgement.class.min(Class::Assistive);
+        }
+    }
+}
+
+fn hit(rule: &Rule, at: Vec<String>) -> Hit {
+    let (text, verdict) = (Arc::clone(&rule.text), rule.verdict);
+    Hit {
+        rule: text,
+        verdict,
+        at,
+    }
+}
+
+/// The rule's pointers that the record has, or all of them when it is their absence that counts.
+fn pointers(rule: &Rule, record: &Value) -> Vec<String> {
+    let there = |at: &&String| record.pointer(at).is_some_and(is_something);
+    let found: Vec<String> = rule.at.iter().filter(there).cloned().collect();
+    if found.is_empty() {
+        rule.at.clone()
+    } else {
+        found
+    }
+}
+
+fn at_of(q: &Question) -> At {
+    At {
+        estimated: q.estimated_at,
+        received: q.received_at,
+        ended: q.ended_at,
+        quality: match q.quality {
+            TimeQuality::Monotonic => "monotonic",
+            TimeQuality::Offset => "offset",
+            TimeQuality::Claimed => "claimed",
+            TimeQuality::Impossible => "impossible",
+        },
+        day: day_text(q.estimated_at),
+        received_day: day_text(q.received_at),
+    }
+}
+
+fn fold_members(shape: &Shape, members: &Map<String, Value>, at: &str, texts: &mut Vec<Folded>) {
+    for (name, value) in members {
+        if let Some(shape) = shape.member(name) {
+            fold_one(shape, value, &|| format!("{at}/{name}"), texts);
+        }
+    }
+}
+
+fn fold_one(shape: &Shape, value: &Value, at: &dyn Fn() -> String, texts: &mut Vec<Folded>) {
+    match (shape.ty, value) {
+        (Type::Text(chars), Value::String(text)) if chars >= NARRATIVE_CHARS_MIN => {
+            texts.push(Folded {
+                at: at(),
+                text: fold(text),
+            });
+        }
+        (Type::Map, Value::Object(members)) => fold_members(shape, members, &at(), texts),
+        (Type::List(_), Value::Array(list)) => {
+            let Some(element) = shape.element.as_deref() else {
+                return;
+            };
+            let at = at();
+            for (index, value) in list.iter().enumerate() {
+                fold_one(element, value, &|| format!("{at}/{index}"), texts);
+            }
+        }
+        _ => {}
+    }
+}

@@ -1,0 +1,55 @@
+//! Which packs are in force at a unit on a day.
+//!
+//! A pack holds for the units whose code begins with its own; the province's and the county's hold
+//! together, because a county tightens and never loosens. Of one region one version holds at a
+//! time.
+
+use std::sync::Arc;
+
+use super::compile::CompiledPack;
+
+/// The packs of all regions and versions.
+#[derive(Debug, Clone, Default)]
+pub struct PackSet {
+    /// Ordered by length of code, code, first day, version.
+    packs: Vec<Arc<CompiledPack>>,
+}
+
+impl PackSet {
+    /// A set of packs.
+    pub fn new(packs: Vec<CompiledPack>) -> Self {
+        let mut packs: Vec<_> = packs.into_iter().map(Arc::new).collect();
+        packs.sort_by(|a, b| {
+            let place = |pack: &CompiledPack| (pack.code.len(), pack.from_day, pack.version);
+            place(a).cmp(&place(b)).then_with(|| a.code.cmp(&b.code))
+        });
+        packs.sort_by(|a, b| (a.code.len(), &a.code).cmp(&(b.code.len(), &b.code)));
+        Self { packs }
+    }
+
+    /// Every pack, province first.
+    pub(super) fn all(&self) -> impl Iterator<Item = &CompiledPack> {
+        self.packs.iter().map(Arc::as_ref)
+    }
+
+    /// The packs in force at a unit on a day (UTC+8, counted from 1970-01-01), province first.
+    pub(super) fn in_force(&self, unit: &str, day: i64) -> Vec<&CompiledPack> {
+        let regions = self.packs.chunk_by(|a, b| a.code == b.code);
+        let above = regions.filter(|versions| unit.starts_with(versions[0].code.as_str()));
+        let mut in_force: Vec<&CompiledPack> = Vec::new();
+        for versions in above {
+            let is_first = in_force.is_empty();
+            in_force.extend(version_of(versions, day, is_first));
+        }
+        in_force
+    }
+}
+
+/// The version of one region that holds on a day. Before the first version of the widest region
+/// its first one holds, and a gap keeps the version before it: no day is without rules.
+fn version_of(versions: &[Arc<CompiledPack>], day: i64, widest: bool) -> Option<&CompiledPack> {
+    let begun = || versions.iter().rev().filter(|pack| pack.from_day <= day);
+    let holds = begun().find(|pack| pack.to_day.is_none_or(|to| day <= to));
+    let fallback = || begun().next().or(versions.first()).filter(|_| widest);
+    holds.or_else(fallback).map(Arc::as_ref)
+}

@@ -1,0 +1,266 @@
+//! What a condition reads, found out before it ever runs.
+//!
+//! Walks the parsed condition once per kind: unknown names, fields, functions and lexicons and
+//! operands that are not boolean are refused here, and the paths a condition depends on are
+//! collected, so that it can be skipped for records that have none of them.
+
+use std::collections::BTreeSet;
+
+use cel::common::ast::{CallExpr, ComprehensionExpr, Expr, IdedExpr, LiteralValue, operators};
+use xiangyi_proto::kinds::Type;
+
+use super::lexicon::{LexiconSet, Lexicons};
+use super::view::AT_NAMES;
+use crate::shape::Shape;
+
+/// A fault inside a condition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Misread {
+    /// Id of the expression, for its position.
+    pub expression: u64,
+    pub message: String,
+}
+
+/// What one condition reads of a record of one kind.
+#[derive(Debug, Default)]
+pub struct Reads {
+    /// Pointers whose absence fixes the answer; texts that are only looked through for phrases
+    /// are not among them.
+    pub paths: BTreeSet<String>,
+    pub lexicons: LexiconSet,
+    pub faults: Vec<Misread>,
+}
+
+/// What is known about the value of an expression.
+#[derive(Debug, Clone)]
+enum Known {
+    Boolean,
+    /// A place in the record; no pointer inside a loop, whose list is already counted.
+    Place(&'static Shape, Option<String>),
+    At,
+    Params,
+    Other,
+}
+
+/// Where a condition is read.
+pub struct Reader<'a> {
+    shape: &'static Shape,
+    lexicons: &'a Lexicons,
+    /// Names of the rule's parameters, and whether each is boolean.
+    params: &'a [(&'a str, bool)],
+    loops: Vec<(String, Known)>,
+    reads: Reads,
+}
+
+impl<'a> Reader<'a> {
+    /// Reads a condition for one kind.
+    pub fn read(
+        condition: &IdedExpr,
+        shape: &'static Shape,
+        lexicons: &'a Lexicons,
+        params: &'a [(&'a str, bool)],
+    ) -> Reads {
+        let (loops, reads) = (Vec::new(), Reads::default());
+        let mut reader = Self {
+            shape,
+            lexicons,
+            params,
+            loops,
+            reads,
+        };
+        reader.boolean(condition);
+        reader.reads
+    }
+
+    fn fault(&mut self, at: &IdedExpr, message: impl Into<String>) -> Known {
+        let (expression, message) = (at.id, message.into());
+        self.reads.faults.push(Misread {
+            expression,
+            message,
+        });
+        Known::Other
+    }
+
+    fn boolean(&mut self, at: &IdedExpr) {
+        let faults = self.reads.faults.len();
+        let known = self.value(at);
+        if !matches!(known, Known::Boolean) && self.reads.faults.len() == faults {
+            self.fault(at, "is not boolean; compare flags with == true");
+        }
+    }
+
+    /// Reads an expression whose value matters.
+    fn value(&mut self, at: &IdedExpr) -> Known {
+        let known = self.known(at);
+        if let Known::Place(_, Some(pointer)) = &known {
+            self.reads.paths.insert(pointer.clone());
+        }
+        known
+    }
+
+    fn known(&mut self, at: &IdedExpr) -> Known {
+        match &at.expr {
+            Expr::Literal(LiteralValue::Boolean(_)) => Known::Boolean,
+            Expr::Literal(_) => Known::Other,
+            Expr::Ident(name) => self.name(at, name),
+            Expr::Select(select) => {
+                let of = self.known(&select.operand);
+                let member = self.member(at, of, &select.field);
+                if !select.test {
+                    return member;
+                }
+                if let Known::Place(_, Some(pointer)) = member {
+                    self.reads.paths.insert(pointer);
+                }
+                Known::Boolean
+            }
+            Expr::Call(call) => self.call(at, call),
+            Expr::List(list) => {
+                for element in &list.elements {
+                    self.value(element);
+                }
+                Known::Other
+            }
+            Expr::Comprehension(over) => self.each(at, over),
+            Expr::Map(_) | Expr::Struct(_) | Expr::Unspecified => {
+                self.fault(at, "maps and structures are not part of conditions")
+            }
+        }
+    }
+
+    fn name(&mut self, at: &IdedExpr, name: &str) -> Known {
+        let inner = self.loops.iter().rev().find(|(own, _)| own == name);
+        match (inner, name) {
+            (Some((_, known)), _) => known.clone(),
+            (None, "record") => Known::Place(self.shape, Some(String::new())),
+            (None, "at") => Known::At,
+            (None, "params") => Known::Params,
+            (None, "kind" | "unit") => Known::Other,
+            _ => self.fault(at, format!("unknown name {name}")),
+        }
+    }
+
+    fn member(&mut self, at: &IdedExpr, of: Known, name: &str) -> Known {
+        match of {
+            Known::Place(shape, pointer) => match shape.member(name) {
+                Some(shape) => Known::Place(shape, pointer.map(|to| format!("{to}/{name}"))),
+                None => self.fault(at, format!("unknown field {name}")),
+            },
+            Known::At if AT_NAMES.contains(&name) => Known::Other,
+            Known::Params => match self.params.iter().find(|(own, _)| *own == name) {
+                Some((_, true)) => Known::Boolean,
+                Some((_, false)) => Known::Other,
+                None => self.fault(at, format!("unknown parameter {name}")),
+            },
+            _ => self.fault(at, format!("nothing has a member {name} here")),
+        }
+    }
+
+    fn call(&mut self, at: &IdedExpr, call: &CallExpr) -> Known {
+        match (call.func_name.as_str(), call.args.as_slice()) {
+            (operators::LOGICAL_AND | operators::LOGICAL_OR, args)
+            | (operators::LOGICAL_NOT, args) => {
+                args.iter().for_each(|arg| self.boolean(arg));
+                Known::Boolean
+            }
+            (operators::CONDITIONAL, [condition, yes, no]) => {
+                self.boolean(condition);
+                match (self.value(yes), self.value(no)) {
+                    (Known::Boolean, Known::Boolean) => Known::Boolean,
+                    _ => Known::Other,
+                }
+            }
+            ("mentions", [text, lexicon]) if call.target.is_none() => self.mentions(text, lexicon),
+            (name, args) => {
+                if let Some(target) = &call.target {
+                    self.value(target);
+                }
+                args.iter().for_each(|arg| {
+                    self.value(arg);
+                });
+                match result(name, call.target.is_some(), args.len()) {
+                    Some(known) => known,
+                    None => self.fault(at, format!("unknown function {name}")),
+                }
+            }
+        }
+    }
+
+    fn mentions(&mut self, text: &IdedExpr, lexicon: &IdedExpr) -> Known {
+        if !matches!(self.known(text), Known::Place(shape, _) if is_text(shape)) {
+            self.fault(text, "mentions looks through a text of the record");
+        }
+        let name = match &lexicon.expr {
+            Expr::Literal(LiteralValue::String(name)) => name.inner(),
+            _ => {
+                self.fault(lexicon, "a lexicon is named in quotes");
+                return Known::Boolean;
+            }
+        };
+        match self.lexicons.index(name) {
+            Some(index) => self.reads.lexicons |= 1 << index,
+            None => {
+                self.fault(lexicon, format!("unknown lexicon {name}"));
+            }
+        }
+        Known::Boolean
+    }
+
+    fn each(&mut self, at: &IdedExpr, over: &ComprehensionExpr) -> Known {
+        let element = match self.value(&over.iter_range) {
+            Known::Place(shape, _) => match (shape.ty, shape.element.as_deref()) {
+                (Type::List(_), Some(element)) => Known::Place(element, None),
+                _ => return self.fault(at, "only lists can be gone through"),
+            },
+            _ => Known::Other,
+        };
+        if over.iter_var2.is_some() {
+            return self.fault(at, "only lists can be gone through");
+        }
+        let result = self.value(&over.accu_init);
+        let depth = self.loops.len();
+        self.loops.push((over.accu_var.clone(), result));
+        self.loops.push((over.iter_var.clone(), element));
+        self.value(&over.loop_cond);
+        self.value(&over.loop_step);
+        let known = self.value(&over.result);
+        self.loops.truncate(depth);
+        known
+    }
+}
+
+fn is_text(shape: &Shape) -> bool {
+    matches!(shape.ty, Type::Text(_) | Type::Word)
+}
+
+/// What a function gives; none when it is not part of conditions.
+fn result(name: &str, on_target: bool, args: usize) -> Option<Known> {
+    match (name, on_target, args) {
+        (
+            operators::EQUALS
+            | operators::NOT_EQUALS
+            | operators::LESS
+            | operators::LESS_EQUALS
+            | operators::GREATER
+            | operators::GREATER_EQUALS
+            | operators::IN
+            | operators::NOT_STRICTLY_FALSE,
+            ..,
+        )
+        | ("region_within", false, 2)
+        | ("startsWith" | "endsWith" | "contains", true, 1) => Some(Known::Boolean),
+        (
+            operators::ADD
+            | operators::SUBSTRACT
+            | operators::MULTIPLY
+            | operators::DIVIDE
+            | operators::MODULO
+            | operators::NEGATE
+            | operators::INDEX,
+            ..,
+        )
+        | ("size", false, 1)
+        | ("size", true, 0) => Some(Known::Other),
+        _ => None,
+    }
+}
