@@ -90,7 +90,7 @@ pub struct Mutation {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub needs: Vec<RecordId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub body: Option<Map<String, Value>>,
+    pub body: Option<Value>,
     /// Pointers and values that a patch sets.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub set: Map<String, Value>,

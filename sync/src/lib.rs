@@ -1,4 +1,33 @@
-//! The rules of Xiangyi: pure functions without input, output, a clock or randomness.
+//! The rules of Xiangyi: pure functions over what was loaded.
+//!
+//! What lives here: admission, judgement, `apply`, merge, slots, reviews, views, cursors, pages,
+//! sums, and the phone's half. What never does: tokio, sqlx, files, a clock, randomness.
 
+pub mod admit;
+pub mod apply;
+pub mod check;
+pub mod clock_quality;
+pub mod cursor;
+pub mod decide;
+pub mod digest;
+pub mod effects;
+pub mod geo;
+pub mod hold;
+pub mod keep;
+pub mod kinds;
+pub mod merge;
+pub mod phone;
+pub mod photos_here;
 pub mod policy;
+pub mod project;
+pub mod pull;
+pub mod review;
 pub mod shape;
+pub mod slots;
+pub mod sums;
+pub mod timers;
+pub mod tree;
+pub mod view;
+pub mod wants;
+pub mod words;
+pub mod world;

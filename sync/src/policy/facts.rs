@@ -24,6 +24,10 @@ pub enum FactKind {
     Fix = 2,
     /// A check-in that a check-out can close; key is its record id.
     Arrival = 3,
+    /// A visit to a client; key is the client's record id.
+    ClientVisit = 10,
+    /// A confirmed place; key is the person, the span is the session's.
+    Busy = 11,
 }
 
 impl FactKind {
@@ -38,6 +42,8 @@ impl FactKind {
             1 => Some(Self::Presence),
             2 => Some(Self::Fix),
             3 => Some(Self::Arrival),
+            10 => Some(Self::ClientVisit),
+            11 => Some(Self::Busy),
             _ => None,
         }
     }
@@ -63,6 +69,16 @@ pub struct Fact {
     pub record: Uuid,
     /// What the kind of fact says; never narrative.
     pub note: String,
+}
+
+impl Fact {
+    /// Says whether the fact lies in the range that a key names.
+    pub fn is_under(&self, key: &FactKey) -> bool {
+        self.kind == key.kind
+            && self.key == key.key
+            && self.from_ms <= key.to_ms
+            && key.from_ms <= self.to_ms
+    }
 }
 
 /// The facts a question needs.

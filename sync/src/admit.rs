@@ -1,0 +1,267 @@
+//! Admission: everything that can be known about an item without a lock.
+//!
+//! Parses the bytes as sent, estimates when the act took place, checks the structure, judges by
+//! the stateless rules. Danger is looked for in anything that carries text, malformed or not.
+
+use serde_json::Value;
+use serde_json::value::RawValue;
+use xiangyi_proto::exchange::{Mutation, PhoneClock};
+use xiangyi_proto::ids::{DeviceId, PersonId, RecordId};
+use xiangyi_proto::kinds::{Kind, Life, Op};
+use xiangyi_proto::time::Millis;
+use xiangyi_proto::{limits, region};
+
+use crate::check::{self, Faults};
+use crate::policy::PackSet;
+use crate::world::Admitted;
+use crate::{clock_quality, digest, kinds};
+
+/// Who sends, from which device, and what its clocks said.
+#[derive(Debug, Clone)]
+pub struct Sender<'a> {
+    pub person: PersonId,
+    pub device: DeviceId,
+    pub clock: Option<&'a PhoneClock>,
+    pub received_at: Millis,
+}
+
+/// An item without a usable number: nobody could be answered about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Nameless;
+
+/// Admits one mutation as sent.
+pub fn admit(raw: &RawValue, sender: &Sender<'_>, packs: &PackSet) -> Result<Admitted, Nameless> {
+    let text = raw.get();
+    let mut faults = Faults::default();
+    if text.len() > limits::ITEM_BYTES_MAX {
+        faults.add("", "too-long");
+    }
+    let mutation = match serde_json::from_str::<Mutation>(text) {
+        Ok(mutation) if mutation.n > 0 => mutation,
+        Ok(_) => return Err(Nameless),
+        Err(_) => lenient(text, &mut faults)?,
+    };
+    let digest = digest::as_sent(text);
+    Ok(admitted(mutation, digest, faults, sender, packs))
+}
+
+/// Admits a mutation the server itself built for a REST write.
+pub fn admit_built(
+    mutation: Mutation,
+    key: String,
+    sender: &Sender<'_>,
+    packs: &PackSet,
+) -> Admitted {
+    let digest = digest::content(&mutation);
+    let mut item = admitted(mutation, digest, Faults::default(), sender, packs);
+    item.key = Some(key);
+    item
+}
+
+/// Judges again what was admitted before: a held item after a restart.
+pub fn judge(item: &mut Admitted, packs: &PackSet) {
+    if let (Some(kind), Some(body)) = (item.kind, &item.mutation.body) {
+        item.judgement = Some(packs.judge(&kinds::question(item, kind, body)));
+    }
+}
+
+fn admitted(
+    mutation: Mutation,
+    digest: digest::Digest,
+    mut faults: Faults,
+    sender: &Sender<'_>,
+    packs: &PackSet,
+) -> Admitted {
+    let estimate = clock_quality::settle(
+        clock_quality::estimate(&mutation, sender.clock, sender.received_at),
+        sender.received_at,
+    );
+    let kind = Kind::parse(&mutation.kind);
+    let shard = region::shard_of(&mutation.unit);
+    if shard.is_none() {
+        faults.add("/unit", "bad-region");
+    }
+    let mut item = Admitted {
+        kind,
+        shard: shard.unwrap_or(xiangyi_proto::ids::Shard(0)),
+        device: sender.device.clone(),
+        person: sender.person.clone(),
+        received_at: sender.received_at,
+        occurred_at: mutation.occurred_at.unwrap_or(sender.received_at),
+        estimated_at: estimate.at,
+        shift_ms: estimate.shift_ms,
+        quality: estimate.quality,
+        digest,
+        content: digest::content(&mutation),
+        key: None,
+        faults: Vec::new(),
+        judgement: None,
+        danger: Vec::new(),
+        mutation,
+    };
+    structure(&item, &mut faults);
+    judge_or_listen(&mut item, &faults, packs);
+    item.faults = faults.list;
+    item
+}
+
+fn judge_or_listen(item: &mut Admitted, faults: &Faults, packs: &PackSet) {
+    if faults.is_empty() {
+        judge(item, packs);
+        if let Some(judgement) = &item.judgement {
+            item.danger = judgement.danger.clone();
+        }
+        return;
+    }
+    let mut text = String::new();
+    if let Some(body) = &item.mutation.body {
+        texts(body, &mut text);
+    }
+    item.danger = packs.danger_in_text(&text);
+}
+
+/// What can be read of a mutation that does not parse: its number, its id, its text.
+fn lenient(text: &str, faults: &mut Faults) -> Result<Mutation, Nameless> {
+    let value: Value = serde_json::from_str(text).map_err(|_| Nameless)?;
+    let n = value
+        .get("n")
+        .and_then(Value::as_i64)
+        .filter(|n| *n > 0)
+        .ok_or(Nameless)?;
+    let word = |name: &str| {
+        value
+            .get(name)
+            .and_then(Value::as_str)
+            .unwrap_or("")
+            .to_owned()
+    };
+    let id = crate::wants::id_at(value.get("id"));
+    if id.is_none() {
+        faults.add(
+            "/id",
+            if value.get("id").is_some() {
+                "bad-id"
+            } else {
+                "required"
+            },
+        );
+    }
+    for name in ["op", "kind", "unit"] {
+        if !value.get(name).is_some_and(Value::is_string) {
+            faults.add(&format!("/{name}"), "required");
+        }
+    }
+    let op = value
+        .get("op")
+        .and_then(|op| serde_json::from_value::<Op>(op.clone()).ok());
+    if op.is_none() {
+        faults.add("/op", "unknown-code");
+    }
+    if faults.is_empty() {
+        faults.add("", "wrong-type");
+    }
+    Ok(Mutation {
+        n,
+        op: op.unwrap_or(Op::Create),
+        kind: word("kind"),
+        unit: word("unit"),
+        id: id.unwrap_or(RecordId::nil()),
+        base: None,
+        occurred_at: None,
+        monotonic_ms: None,
+        boot: None,
+        needs: Vec::new(),
+        body: value.get("body").cloned(),
+        set: Default::default(),
+        unset: Vec::new(),
+        add: Default::default(),
+        reason: None,
+        refusal: None,
+    })
+}
+
+fn structure(item: &Admitted, faults: &mut Faults) {
+    let mutation = &item.mutation;
+    let Some(kind) = item.kind else {
+        return faults.add("/kind", "unknown-kind");
+    };
+    if mutation.id.is_nil() && faults.is_empty() {
+        faults.add("/id", "bad-id");
+    }
+    if !kind.spec().may.iter().any(|may| may.op == mutation.op) {
+        return faults.add("/op", "op-not-allowed");
+    }
+    match mutation.op {
+        Op::Create | Op::Request => whole_body(item, kind, faults),
+        Op::Appeal => {
+            if mutation.refusal.is_none() {
+                faults.add("/refusal", "required");
+            }
+            reason(mutation, faults);
+            if mutation.body.is_some() {
+                whole_body(item, kind, faults);
+            } else {
+                patch(mutation, kind, faults);
+            }
+        }
+        Op::Patch => patch(mutation, kind, faults),
+        Op::Void => reason(mutation, faults),
+    }
+}
+
+fn reason(mutation: &Mutation, faults: &mut Faults) {
+    match mutation.reason.as_deref() {
+        None | Some("") => faults.add("/reason", "required"),
+        Some(text) if text.chars().count() > 500 => faults.add("/reason", "too-long"),
+        Some(_) => {}
+    }
+}
+
+fn whole_body(item: &Admitted, kind: Kind, faults: &mut Faults) {
+    match &item.mutation.body {
+        Some(body @ Value::Object(members)) => {
+            // Later steps of a slot need only their want; the first names everything.
+            check::body(kind, members, faults);
+            if kind.spec().life == Life::Slot || faults.is_empty() {
+                kinds::rules(kind).check(item, body, faults);
+            }
+        }
+        Some(_) => faults.add("/body", "wrong-type"),
+        None => faults.add("/body", "required"),
+    }
+}
+
+fn patch(mutation: &Mutation, kind: Kind, faults: &mut Faults) {
+    if mutation.base.is_none() {
+        faults.add("/base", "required");
+    }
+    if mutation.set.is_empty() && mutation.unset.is_empty() && mutation.add.is_empty() {
+        faults.add("/set", "required");
+    }
+    for (pointer, value) in &mutation.set {
+        check::patched(kind, pointer, value, faults);
+    }
+    for pointer in &mutation.unset {
+        check::patched(kind, pointer, &Value::Null, faults);
+    }
+    for (pointer, list) in &mutation.add {
+        if list.is_array() {
+            check::patched(kind, pointer, list, faults);
+        } else {
+            faults.add(pointer, "wrong-type");
+        }
+    }
+}
+
+/// Gathers every text of a value; for danger signals in records that are not well formed.
+fn texts(value: &Value, into: &mut String) {
+    match value {
+        Value::String(text) => {
+            into.push_str(text);
+            into.push('\n');
+        }
+        Value::Array(list) => list.iter().for_each(|value| texts(value, into)),
+        Value::Object(members) => members.values().for_each(|value| texts(value, into)),
+        _ => {}
+    }
+}

@@ -1,0 +1,398 @@
+//! `apply`: what becomes of an item, decided under the shard's lock by a pure function.
+//!
+//! Items are judged in order but independently. Every answer is logged with its effect, or neither
+//! exists. The server and the simulator run this very code.
+
+use serde_json::{Value, json};
+use xiangyi_proto::ids::RecordId;
+use xiangyi_proto::kinds::{Kind, Life, Op};
+use xiangyi_proto::limits::{GRANT_GRACE_HOURS, HELD_MISSING_DAYS};
+use xiangyi_proto::time::{DAY_MS, HOUR_MS, TimeQuality};
+use xiangyi_proto::verdict::{HeldFor, Verdict, VerdictName};
+
+use crate::effects::LogWrite;
+use crate::policy::Danger;
+use crate::world::{Admitted, Env, Record, World};
+use crate::{decide, digest, hold, merge, review, slots, words};
+
+/// What became of an item.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    Verdict(Box<Verdict>),
+    /// The number was used for something else: cloned or restored storage.
+    Forked,
+    /// The idempotency key was used for another body.
+    KeyReused,
+}
+
+/// Says whether any number of these items was used for something else; then none may be applied.
+pub fn is_forked(world: &World, items: &[Admitted]) -> bool {
+    items.iter().any(|item| {
+        let key = (item.device.clone(), item.mutation.n);
+        let past = world.by_number.get(&key).filter(|_| item.key.is_none());
+        past.is_some_and(|past| past.digest != item.digest)
+    })
+}
+
+/// Applies one item and logs the answer.
+pub fn apply(world: &mut World, item: &mut Admitted, env: &Env<'_>) -> Outcome {
+    if let Some(outcome) = by_key(world, item) {
+        return outcome;
+    }
+    let number = (item.device.clone(), item.mutation.n);
+    if let Some(past) = world.by_number.get(&number) {
+        if past.digest != item.digest {
+            return Outcome::Forked;
+        }
+        return Outcome::Verdict(Box::new(repeated(world, item)));
+    }
+    for danger in std::mem::take(&mut item.danger) {
+        open_incident(world, item, &danger, env);
+    }
+    let verdict = decide_fresh(world, item, env);
+    log(world, item, &verdict);
+    hold::settle(world, env);
+    Outcome::Verdict(Box::new(verdict))
+}
+
+/// Finishes a batch: rows whose counts changed are rewritten once.
+pub fn finish(world: &mut World, env: &Env<'_>) {
+    for id in std::mem::take(&mut world.stale_slots) {
+        if let Some(mut record) = world.live(id).cloned() {
+            record.rev += 1;
+            world.keep(record, env);
+        }
+    }
+    world.arrived.clear();
+    world.refused.clear();
+}
+
+fn by_key(world: &mut World, item: &mut Admitted) -> Option<Outcome> {
+    let key = (item.device.clone(), item.key.clone()?);
+    if let Some((n, content)) = world.by_key.get(&key) {
+        item.mutation.n = *n;
+        if *content != item.digest {
+            return Some(Outcome::KeyReused);
+        }
+        return Some(Outcome::Verdict(Box::new(repeated(world, item))));
+    }
+    let next = world.next_n.entry(item.device.clone()).or_insert(1);
+    item.mutation.n = *next;
+    *next += 1;
+    world.effects.next_n.insert(item.device.clone(), *next);
+    world.by_key.insert(key, (item.mutation.n, item.digest));
+    None
+}
+
+fn repeated(world: &World, item: &Admitted) -> Verdict {
+    let was = world
+        .answer(&item.device, item.mutation.n)
+        .map(|past| past.verdict.clone());
+    duplicate(item, was)
+}
+
+fn duplicate(item: &Admitted, was: Option<Verdict>) -> Verdict {
+    let mut verdict = Verdict::bare(item.mutation.n, item.mutation.id, VerdictName::Duplicate);
+    verdict.was = was.map(|was| match was.was {
+        Some(first) => first,
+        None => Box::new(was),
+    });
+    verdict
+}
+
+fn decide_fresh(world: &mut World, item: &mut Admitted, env: &Env<'_>) -> Verdict {
+    if !item.faults.is_empty() {
+        return invalid(item);
+    }
+    if let Some(verdict) = by_content(world, item) {
+        return verdict;
+    }
+    decide(world, item, env, false)
+}
+
+fn invalid(item: &mut Admitted) -> Verdict {
+    let mut verdict = Verdict::bare(item.mutation.n, item.mutation.id, VerdictName::Invalid);
+    verdict.errors = std::mem::take(&mut item.faults);
+    verdict
+}
+
+/// The same content under another number is a duplicate, unless it was turned away for reasons
+/// that may have passed.
+fn by_content(world: &mut World, item: &Admitted) -> Option<Verdict> {
+    if item.mutation.op == Op::Appeal {
+        return None;
+    }
+    let key = (item.mutation.id, item.content);
+    let (device, n) = world.by_content.get(&key)?.clone();
+    let past = world.answer(&device, n)?;
+    let by_pack = past
+        .verdict
+        .rule
+        .as_ref()
+        .is_some_and(|rule| !rule.pack.is_empty());
+    if past.verdict.verdict == VerdictName::Rejected && !by_pack {
+        world.by_content.remove(&key);
+        world.effects.forgotten.push(key);
+        return None;
+    }
+    if past.author != item.person {
+        return None;
+    }
+    Some(duplicate(item, Some(past.verdict.clone())))
+}
+
+/// Decides an item; `reviewed` skips what a reviewer has released it from.
+pub fn decide(world: &mut World, item: &mut Admitted, env: &Env<'_>, reviewed: bool) -> Verdict {
+    let Some(kind) = item.kind else {
+        return invalid(item);
+    };
+    let (n, id) = (item.mutation.n, item.mutation.id);
+    match scope(world, item, kind) {
+        Scope::Open => {}
+        Scope::Ended if reviewed => {}
+        Scope::Ended => return hold::for_review(world, item, words_of("grant-ended"), env),
+        Scope::Closed => return words::rejected(n, id, "scope"),
+    }
+    if let Some(verdict) = dependencies(world, item, kind, env) {
+        return verdict;
+    }
+    match (item.mutation.op, kind) {
+        (Op::Request, Kind::Review) => review::decide(world, item, env),
+        (Op::Request, _) => slots::request(world, item, kind, env, reviewed),
+        (Op::Create, _) => create(world, item, kind, env, reviewed),
+        (Op::Patch, _) => merge::patch(world, item, kind, env, reviewed),
+        (Op::Void, _) => merge::void(world, item, kind, env),
+        (Op::Appeal, _) => review::appeal(world, item, env, reviewed),
+    }
+}
+
+fn words_of(rule: &str) -> Verdict {
+    words::rejected(0, RecordId::nil(), rule)
+}
+
+enum Scope {
+    Open,
+    Ended,
+    Closed,
+}
+
+/// Whether a grant allows the operation: now, at the act, or within the hours after its end.
+fn scope(world: &World, item: &Admitted, kind: Kind) -> Scope {
+    let mutation = &item.mutation;
+    let may = kind.spec().may.iter().find(|may| may.op == mutation.op);
+    let roles = may.map_or(&[][..], |may| may.roles);
+    let grants = world
+        .grants
+        .get(&item.person)
+        .map_or(&[][..], Vec::as_slice);
+    let fitting = || {
+        grants
+            .iter()
+            .filter(|grant| roles.contains(&grant.role) && mutation.unit.starts_with(&grant.unit))
+    };
+    if fitting().any(|grant| grant.holds_at(item.received_at)) {
+        return Scope::Open;
+    }
+    let grace = GRANT_GRACE_HOURS * HOUR_MS;
+    let in_grace = |to: i64| item.received_at < to + grace && item.estimated_at < to;
+    let ended = |grant: &&crate::world::Granted| grant.from_at <= item.received_at;
+    match fitting()
+        .filter(ended)
+        .filter_map(|grant| grant.to_at)
+        .max()
+    {
+        Some(to) if in_grace(to) => Scope::Open,
+        Some(_) => Scope::Ended,
+        None => Scope::Closed,
+    }
+}
+
+/// Records an item names must exist; what was refused refuses it, what is not here holds it.
+fn dependencies(
+    world: &mut World,
+    item: &mut Admitted,
+    kind: Kind,
+    env: &Env<'_>,
+) -> Option<Verdict> {
+    let (n, id) = (item.mutation.n, item.mutation.id);
+    let mut needs: Vec<RecordId> = item.mutation.needs.clone();
+    if let Some(body) = &item.mutation.body {
+        needs.extend(decide::named(kind, body));
+    }
+    if item.mutation.op != Op::Appeal && world.held_about(id).is_some() && kind != Kind::Review {
+        needs.push(id);
+    }
+    let refused = |need: &&RecordId| {
+        world.live(**need).is_none()
+            && world
+                .refusals_of(**need)
+                .last()
+                .is_some_and(|r| r.state != "appealed")
+    };
+    if needs.iter().any(|need| *need != id && refused(&need)) {
+        return Some(words::rejected(n, id, "dependency-refused"));
+    }
+    let missing: std::collections::BTreeSet<RecordId> = needs
+        .into_iter()
+        .filter(|need| *need == id || !decide::may_name(world, item, kind, *need, env.now))
+        .collect();
+    if missing.is_empty() {
+        return None;
+    }
+    let until = item.received_at + HELD_MISSING_DAYS * DAY_MS;
+    let verdict = hold::store(
+        world,
+        item,
+        HeldFor::Missing,
+        None,
+        missing,
+        Some(until),
+        env,
+    );
+    Some(words::tell(verdict, "waits-for-record"))
+}
+
+fn create(
+    world: &mut World,
+    item: &mut Admitted,
+    kind: Kind,
+    env: &Env<'_>,
+    reviewed: bool,
+) -> Verdict {
+    let (n, id) = (item.mutation.n, item.mutation.id);
+    if kind.spec().life == Life::ServerOnly || world.records.contains_key(&id) {
+        let mut faults = crate::check::Faults::default();
+        faults.add("/id", "id-taken");
+        item.faults = faults.list;
+        return invalid(item);
+    }
+    if let Some(rule) = review::split_fault(world, item, kind) {
+        return words::rejected(n, id, rule);
+    }
+    let body = item.mutation.body.take().unwrap_or(Value::Null);
+    let mut gate = decide::gate(world, item, kind, &body, env, reviewed);
+    let verdict = match gate.refusal.take() {
+        Some(decide::Stop::Reject(hit)) => {
+            item.mutation.body = Some(body);
+            return decide::refuse(world, item, kind, &hit);
+        }
+        Some(decide::Stop::Hold(hit)) => {
+            item.mutation.body = Some(body);
+            return hold::for_review(world, item, decide::cited(item, &hit), env);
+        }
+        None => {
+            let record =
+                decide::fresh_record(item, kind, gate.amended.unwrap_or(body), &gate.class);
+            review::note_refiling(world, &record, env);
+            decide::kept(world, item, record, gate.notices, env)
+        }
+    };
+    world
+        .by_content
+        .insert((id, item.content), (item.device.clone(), n));
+    verdict
+}
+
+fn log(world: &mut World, item: &Admitted, verdict: &Verdict) {
+    let by_pack = verdict
+        .rule
+        .as_ref()
+        .is_some_and(|rule| !rule.pack.is_empty());
+    let counts = match verdict.verdict {
+        VerdictName::Accepted | VerdictName::Merged | VerdictName::Held => true,
+        VerdictName::Rejected => by_pack,
+        _ => false,
+    };
+    let number = (item.device.clone(), item.mutation.n);
+    let content = (counts && item.mutation.op != Op::Appeal).then_some(item.content);
+    if content.is_some() {
+        world
+            .by_content
+            .insert((item.mutation.id, item.content), number.clone());
+    }
+    write_log(world, item, item.device.clone(), content, verdict);
+}
+
+/// Writes one row of the log and remembers it for the rest of the batch.
+pub fn write_log(
+    world: &mut World,
+    item: &Admitted,
+    device: String,
+    content: Option<digest::Digest>,
+    verdict: &Verdict,
+) {
+    let seq = world.next_seq();
+    let n = item.mutation.n;
+    let past = crate::world::Past {
+        digest: item.digest,
+        author: item.person.clone(),
+        record: item.mutation.id,
+        verdict: verdict.clone(),
+    };
+    world.effects.log.push(LogWrite {
+        seq,
+        device: device.clone(),
+        n,
+        digest: item.digest,
+        content,
+        verdict: verdict.clone(),
+        record: item.mutation.id,
+        kind: item.kind.map_or(0, Kind::number),
+        op: item.mutation.op as i64,
+        author: item.person.clone(),
+        unit: item.mutation.unit.clone(),
+        received_at: item.received_at,
+        key: if device.starts_with(crate::effects::FINAL) {
+            None
+        } else {
+            item.key.clone()
+        },
+    });
+    world.by_number.insert((device, n), past);
+}
+
+fn open_incident(world: &mut World, item: &Admitted, danger: &Danger, env: &Env<'_>) {
+    let rule = danger.rule.id.as_bytes();
+    let n = item.mutation.n.to_be_bytes();
+    let id = digest::derived_id("incident", &[item.device.as_bytes(), &n, rule]);
+    let defects: Vec<&str> = item
+        .faults
+        .iter()
+        .map(|fault| fault.pointer.as_str())
+        .collect();
+    let body = json!({
+        "record": item.mutation.id.to_string(),
+        "record_kind": item.mutation.kind,
+        "rule": danger.rule.id,
+        "state": danger.state.name(),
+        "reported_by": item.person,
+        "defects": defects,
+        "text": item.mutation.body.as_ref().map(Value::to_string).unwrap_or_default(),
+    });
+    let record = server_record(item, Kind::Incident, id, body);
+    world.keep(record, env);
+}
+
+/// A record the server writes on behalf of an item.
+pub fn server_record(item: &Admitted, kind: Kind, id: RecordId, body: Value) -> Record {
+    Record {
+        id,
+        kind,
+        rev: 1,
+        author: item.person.clone(),
+        unit: item.mutation.unit.clone(),
+        village: None,
+        occurred_at: item.occurred_at,
+        received_at: item.received_at,
+        estimated_at: item.estimated_at,
+        quality: match item.quality {
+            TimeQuality::Impossible => TimeQuality::Claimed,
+            quality => quality,
+        },
+        body,
+        field_revs: Default::default(),
+        placed: Default::default(),
+        void: false,
+        seq: 0,
+    }
+}

@@ -1,0 +1,331 @@
+//! The gate for one item: rules asked, hits sorted, receipts written, the record made.
+
+use serde_json::{Map, Value, json};
+use xiangyi_proto::ids::RecordId;
+use xiangyi_proto::kinds::{Kind, Op};
+use xiangyi_proto::pack::RuleVerdict;
+use xiangyi_proto::role::Role;
+use xiangyi_proto::time::{MINUTE_MS, Millis};
+use xiangyi_proto::verdict::{Notice, RuleRef, Verdict, VerdictName};
+
+use crate::policy::{Hit, Judgement, RuleText};
+use crate::wants::id_at;
+use crate::world::{Admitted, Env, Record, Refusal, World};
+use crate::{apply, digest, kinds};
+
+/// What stops an item.
+pub enum Stop {
+    Reject(Hit),
+    Hold(Hit),
+}
+
+/// What the rules found.
+pub struct Gate {
+    pub refusal: Option<Stop>,
+    pub notices: Vec<Notice>,
+    pub class: String,
+    /// The body without what an `amend` rule took out.
+    pub amended: Option<Value>,
+}
+
+/// Asks every rule about a body. A reviewer's release lets the record through with notices only.
+pub fn gate(
+    world: &World,
+    item: &mut Admitted,
+    kind: Kind,
+    body: &Value,
+    env: &Env<'_>,
+    reviewed: bool,
+) -> Gate {
+    let question = kinds::question(item, kind, body);
+    let stateful = env.packs.judge_stateful(&question, &world.facts);
+    let judgement = match &item.judgement {
+        Some(judgement) if item.mutation.op != Op::Patch => judgement.clone(),
+        _ => env.packs.judge(&question),
+    };
+    let Judgement {
+        mut hits,
+        danger,
+        class,
+        ..
+    } = judgement;
+    hits.extend(stateful);
+    let endangered = !danger.is_empty();
+    let mut gate = Gate {
+        refusal: None,
+        notices: Vec::new(),
+        class: class.name().to_owned(),
+        amended: None,
+    };
+    for hit in hits {
+        let verdict = match hit.verdict {
+            RuleVerdict::Reject if endangered => RuleVerdict::Hold,
+            verdict => verdict,
+        };
+        match verdict {
+            RuleVerdict::Reject if !reviewed => stop(&mut gate, Stop::Reject(hit)),
+            RuleVerdict::Hold if !reviewed => stop(&mut gate, Stop::Hold(hit)),
+            RuleVerdict::Amend => {
+                let whole = gate.amended.take().unwrap_or_else(|| body.clone());
+                gate.amended = Some(without(whole, &hit.at));
+                gate.notices.push(notice(&hit));
+            }
+            _ => gate.notices.push(notice(&hit)),
+        }
+    }
+    gate
+}
+
+/// The severest stop wins; the others are told as notices of a refusal.
+fn stop(gate: &mut Gate, found: Stop) {
+    let first = match (&gate.refusal, &found) {
+        (None, _) | (Some(Stop::Hold(_)), Stop::Reject(_)) => true,
+        _ => false,
+    };
+    let lesser = if first {
+        gate.refusal.replace(found)
+    } else {
+        Some(found)
+    };
+    if let Some(Stop::Reject(hit) | Stop::Hold(hit)) = lesser {
+        gate.notices.push(notice(&hit));
+    }
+}
+
+fn without(mut body: Value, at: &[String]) -> Value {
+    for pointer in at {
+        let (parent, name) = pointer.rsplit_once('/').unwrap_or(("", pointer));
+        match body.pointer_mut(parent) {
+            Some(Value::Object(members)) => drop(members.remove(name)),
+            Some(Value::Array(list)) => {
+                if let Some(index) = name.parse::<usize>().ok().filter(|i| *i < list.len()) {
+                    list.remove(index);
+                }
+            }
+            _ => {}
+        }
+    }
+    body
+}
+
+/// A rule as it is cited.
+pub fn rule_ref(rule: &RuleText) -> RuleRef {
+    RuleRef {
+        pack: rule.pack.clone(),
+        version: rule.version,
+        id: rule.id.clone(),
+        clause: rule.clause.clone(),
+        basis: rule.basis.clone(),
+    }
+}
+
+fn notice(hit: &Hit) -> Notice {
+    Notice {
+        rule: rule_ref(&hit.rule),
+        verdict: hit.verdict.name().to_owned(),
+        at: hit.at.clone(),
+        message: hit.rule.message_zh.clone(),
+        message_en: hit.rule.message_en.clone(),
+    }
+}
+
+/// A verdict that cites a rule, its name still to be set.
+pub fn cited(item: &Admitted, hit: &Hit) -> Verdict {
+    let mut verdict = Verdict::bare(item.mutation.n, item.mutation.id, VerdictName::Rejected);
+    verdict.rule = Some(rule_ref(&hit.rule));
+    verdict.at = hit.at.clone();
+    verdict.message = Some(hit.rule.message_zh.clone());
+    verdict.message_en = Some(hit.rule.message_en.clone());
+    verdict.instead = hit.rule.instead.clone();
+    verdict
+}
+
+/// Refuses an item by a rule of the pack: a receipt without narrative, and its words.
+pub fn refuse(world: &mut World, item: &Admitted, kind: Kind, hit: &Hit) -> Verdict {
+    let verdict = cited(item, hit);
+    refused(world, item, kind, verdict, "open")
+}
+
+/// Writes the receipt of a refusal, whoever refused.
+pub fn refused(
+    world: &mut World,
+    item: &Admitted,
+    kind: Kind,
+    mut verdict: Verdict,
+    state: &str,
+) -> Verdict {
+    let n = item.mutation.n.to_be_bytes();
+    let id = digest::derived_id("refusal", &[item.device.as_bytes(), &n]);
+    let rule = verdict.rule.clone().expect("a refusal cites a rule");
+    let empty = Value::Object(Map::new());
+    let body = item.mutation.body.as_ref().unwrap_or(&empty);
+    let (begun, ended) = kinds::rules(kind).span(body, item.occurred_at);
+    let minutes = body.get("minutes").and_then(Value::as_i64);
+    let refusal = Refusal {
+        id,
+        record: item.mutation.id,
+        kind,
+        device: item.device.clone(),
+        n: item.mutation.n,
+        author: item.person.clone(),
+        unit: item.mutation.unit.clone(),
+        rule: rule.id.clone(),
+        pack: rule.pack.clone(),
+        version: rule.version,
+        clause: rule.clause.clone(),
+        office: body
+            .pointer("/assigned_by/office")
+            .and_then(Value::as_str)
+            .map(str::to_owned),
+        minutes: minutes.unwrap_or((ended - begun) / MINUTE_MS),
+        received_at: item.received_at,
+        state: state.to_owned(),
+        refiled: None,
+        content: item.content,
+        seq: 0,
+    };
+    let receipt = receipt(item, &refusal, &rule, &verdict.at);
+    verdict.verdict = VerdictName::Rejected;
+    verdict.refusal = Some(id);
+    keep_refusal(world, item, refusal, receipt);
+    world.refused.push(item.mutation.id);
+    verdict
+}
+
+fn receipt(item: &Admitted, refusal: &Refusal, rule: &RuleRef, at: &[String]) -> Value {
+    json!({
+        "record": refusal.record.to_string(),
+        "record_kind": refusal.kind.name(),
+        "rule": rule.id,
+        "pack": rule.pack,
+        "version": rule.version,
+        "clause": rule.clause,
+        "basis": rule.basis,
+        "at": at,
+        "content": hex::encode(refusal.content),
+        "unit": refusal.unit,
+        "ordering_office": refusal.office,
+        "minutes": refusal.minutes,
+        "occurred_at": item.estimated_at,
+        "state": refusal.state,
+    })
+}
+
+fn keep_refusal(world: &mut World, item: &Admitted, mut refusal: Refusal, body: Value) {
+    let record = apply::server_record(item, Kind::Refusal, refusal.id, body);
+    // The receipt's row needs no environment: nothing is derived for it.
+    let packs = crate::policy::PackSet::new(Vec::new());
+    let places = std::collections::HashMap::new();
+    let env = Env {
+        now: item.received_at,
+        packs: &packs,
+        places: &places,
+    };
+    refusal.seq = world.keep(record, &env);
+    world.effects.refusals.insert(refusal.id, refusal.clone());
+    world.refusals.insert(refusal.id, refusal);
+}
+
+/// Changes the state of a refusal and its row.
+pub fn restate(
+    world: &mut World,
+    id: RecordId,
+    state: &str,
+    refiled: Option<RecordId>,
+    env: &Env<'_>,
+) {
+    if let Some(refusal) = world.refusals.get_mut(&id) {
+        state.clone_into(&mut refusal.state);
+        refusal.refiled = refiled.or(refusal.refiled);
+        world.effects.refusals.insert(id, refusal.clone());
+    }
+    if let Some(mut record) = world.live(id).cloned() {
+        record.rev += 1;
+        if let Value::Object(body) = &mut record.body {
+            body.insert("state".to_owned(), state.into());
+            if let Some(refiled) = refiled {
+                body.insert("refiled_as".to_owned(), refiled.to_string().into());
+            }
+        }
+        world.keep(record, env);
+    }
+}
+
+/// A new record out of an item.
+pub fn fresh_record(item: &Admitted, kind: Kind, body: Value, class: &str) -> Record {
+    let (begun, _) = kinds::rules(kind).span(&body, item.occurred_at);
+    let mut record = apply::server_record(item, kind, item.mutation.id, body);
+    record.estimated_at = begun.saturating_add(item.shift_ms);
+    record.quality = item.quality;
+    if item.quality == xiangyi_proto::time::TimeQuality::Impossible {
+        record.estimated_at = record.estimated_at.min(item.received_at);
+    }
+    record.derive("class", class);
+    record
+}
+
+/// Keeps a record and says so.
+pub fn kept(
+    world: &mut World,
+    item: &Admitted,
+    record: Record,
+    notices: Vec<Notice>,
+    env: &Env<'_>,
+) -> Verdict {
+    let (id, rev) = (record.id, record.rev);
+    let seq = world.keep(record, env);
+    let mut verdict = Verdict::bare(item.mutation.n, id, VerdictName::Accepted);
+    verdict.rev = Some(rev);
+    verdict.seq = Some(seq);
+    verdict.derived = world
+        .live(id)
+        .and_then(|record| record.body.get("derived").cloned());
+    verdict.notices = notices;
+    verdict
+}
+
+/// Ids that a body names and that must exist first.
+pub fn named(kind: Kind, body: &Value) -> Vec<RecordId> {
+    let names: &[&str] = match kind {
+        Kind::Visit | Kind::Need => &["client"],
+        Kind::SignUp => &["activity"],
+        Kind::Link => &["need", "resource"],
+        _ => &[],
+    };
+    names
+        .iter()
+        .filter_map(|name| id_at(body.get(*name)))
+        .collect()
+}
+
+/// Whether a record exists and the author may know of it.
+pub fn may_name(world: &World, item: &Admitted, kind: Kind, id: RecordId, now: Millis) -> bool {
+    let Some(record) = world.live(id) else {
+        return false;
+    };
+    match record.kind {
+        Kind::Client => {
+            let act = item.estimated_at;
+            record.author == item.person
+                || World::assigned(record, now).contains(&item.person)
+                || World::assigned(record, act).contains(&item.person)
+                || leads(world, item, &record.unit)
+        }
+        Kind::Activity | Kind::Resource => true,
+        Kind::Need => kind == Kind::Link,
+        _ => record.author == item.person,
+    }
+}
+
+/// Whether the author leads this unit now.
+pub fn leads(world: &World, item: &Admitted, unit: &str) -> bool {
+    let grants = world
+        .grants
+        .get(&item.person)
+        .map_or(&[][..], Vec::as_slice);
+    grants.iter().any(|grant| {
+        grant.role == Role::StationLead
+            && unit.starts_with(&grant.unit)
+            && grant.holds_at(item.received_at)
+    })
+}

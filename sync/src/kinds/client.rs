@@ -1,0 +1,28 @@
+//! Clients: the village must lie in the station's township, assignments must run forwards.
+
+use serde_json::Value;
+
+use super::{Rules, village_within};
+use crate::check::Faults;
+use crate::world::{Admitted, Env, Record, World};
+
+pub struct Client;
+
+impl Rules for Client {
+    fn check(&self, item: &Admitted, body: &Value, faults: &mut Faults) {
+        village_within(item, body.get("village"), "/village", faults);
+        let workers = body.get("workers").and_then(Value::as_array);
+        for (index, worker) in workers.into_iter().flatten().enumerate() {
+            let at = |name: &str| worker.get(name).and_then(Value::as_i64);
+            if let (Some(from), Some(to)) = (at("from"), at("to"))
+                && to <= from
+            {
+                faults.add(&format!("/workers/{index}/to"), "ends-before-start");
+            }
+        }
+    }
+
+    fn derive(&self, record: &mut Record, _world: &World, _env: &Env<'_>) {
+        record.village = record.text("/village").map(str::to_owned);
+    }
+}

@@ -1,0 +1,25 @@
+//! A photograph is complete: the visits that declare it show it.
+
+use xiangyi_proto::ids::{PersonId, RecordId};
+
+use crate::world::{Env, World};
+
+/// Rewrites every record of the owner that declares this photograph.
+pub fn photo_complete(world: &mut World, sha256: &str, owner: &PersonId, env: &Env<'_>) {
+    let key = (sha256.to_owned(), owner.clone());
+    world.photos.insert(key.clone());
+    let records: Vec<RecordId> = world
+        .photo_refs
+        .get(&key)
+        .into_iter()
+        .flatten()
+        .copied()
+        .collect();
+    for id in records {
+        if let Some(mut record) = world.live(id).cloned() {
+            record.rev += 1;
+            world.keep(record, env);
+        }
+    }
+    world.arrived.clear();
+}

@@ -1,0 +1,240 @@
+//! Reviews, appeals and splits: how a hold or a refusal ends, and who may end it.
+
+use serde_json::{Value, json};
+use xiangyi_proto::ids::RecordId;
+use xiangyi_proto::kinds::{Kind, Op};
+use xiangyi_proto::verdict::{HeldFor, Verdict};
+
+use crate::wants::id_at;
+use crate::world::{Admitted, Env, Held, Record, World};
+use crate::{decide as gate, hold, merge, words};
+
+/// A reviewer's decision. Nobody decides about their own record or twice about the same.
+pub fn decide(world: &mut World, item: &mut Admitted, env: &Env<'_>) -> Verdict {
+    let (n, id) = (item.mutation.n, item.mutation.id);
+    if world.records.contains_key(&id) {
+        return words::rejected(n, id, "not-found");
+    }
+    let body = item.mutation.body.clone().unwrap_or(Value::Null);
+    let decision = body
+        .get("decision")
+        .and_then(Value::as_str)
+        .unwrap_or("")
+        .to_owned();
+    let Some(target) = id_at(body.get("record")) else {
+        return words::rejected(n, id, "not-found");
+    };
+    let earlier = world
+        .deciders
+        .get(&target)
+        .is_some_and(|who| who.contains(&item.person));
+    let done = match decision.as_str() {
+        "approve" | "return" => visit(world, item, target, &decision, env),
+        _ => held(world, item, target, &decision, earlier, env),
+    };
+    if let Err(rule) = done {
+        return words::rejected(n, id, rule);
+    }
+    world
+        .deciders
+        .entry(target)
+        .or_default()
+        .insert(item.person.clone());
+    let record = gate::fresh_record(item, Kind::Review, body, "administrative");
+    gate::kept(world, item, record, Vec::new(), env)
+}
+
+fn held(
+    world: &mut World,
+    item: &Admitted,
+    target: RecordId,
+    decision: &str,
+    earlier: bool,
+    env: &Env<'_>,
+) -> Result<(), &'static str> {
+    let waiting = world
+        .held
+        .values()
+        .filter(|held| held.reason == HeldFor::Review)
+        .find(|held| held.id == target || held.item.mutation.id == target);
+    let Some(waiting) = waiting else {
+        return Err("not-found");
+    };
+    let appeal = waiting.item.mutation.op == Op::Appeal;
+    let fits = match decision {
+        "release" | "refuse" => !appeal,
+        "upheld" | "changed" | "list_wrong" => appeal,
+        _ => false,
+    };
+    if !fits {
+        return Err("not-found");
+    }
+    if waiting.item.person == item.person || earlier {
+        return Err("second-reviewer");
+    }
+    let id = waiting.id;
+    let Some(held) = hold::take(world, id, env) else {
+        return Err("not-found");
+    };
+    match decision {
+        "release" => drop(hold::rejudge(world, held, env, true)),
+        "refuse" => refuse(world, &held, env),
+        "upheld" => uphold(world, &held, env),
+        _ => grant(world, held, env),
+    }
+    Ok(())
+}
+
+fn refuse(world: &mut World, held: &Held, env: &Env<'_>) {
+    let item = &held.item;
+    let kind = item.kind.expect("only items of a known kind are held");
+    let mut verdict = words::rejected(item.mutation.n, item.mutation.id, "refused-by-review");
+    verdict.instead = vec!["work_time".to_owned(), "appeal".to_owned()];
+    if let Some(rule) = &mut verdict.rule {
+        // The receipt counts under the rule that held the record, in the ledger of the list.
+        rule.pack = "review".to_owned();
+        rule.clause = held.rule.clone().unwrap_or_default();
+    }
+    let verdict = gate::refused(world, item, kind, verdict, "open");
+    hold::finalise(world, item, &verdict, env);
+}
+
+fn uphold(world: &mut World, held: &Held, env: &Env<'_>) {
+    let item = &held.item;
+    if let Some(refusal) = item.mutation.refusal {
+        gate::restate(world, refusal, "upheld", None, env);
+    }
+    let verdict = words::rejected(item.mutation.n, item.mutation.id, "refused-by-review");
+    hold::finalise(world, item, &verdict, env);
+}
+
+/// A granted appeal stores the record and voids the working time it was re-filed as.
+fn grant(world: &mut World, held: Held, env: &Env<'_>) {
+    let refusal = held.item.mutation.refusal;
+    hold::rejudge(world, held, env, true);
+    if let Some(id) = refusal {
+        let refiled = world.refusals.get(&id).and_then(|refusal| refusal.refiled);
+        gate::restate(world, id, "overturned", None, env);
+        if let Some(work_time) = refiled {
+            merge::void_by_id(world, work_time, env);
+        }
+    }
+}
+
+fn visit(
+    world: &mut World,
+    item: &Admitted,
+    target: RecordId,
+    decision: &str,
+    env: &Env<'_>,
+) -> Result<(), &'static str> {
+    let Some(mut record) = world
+        .live(target)
+        .filter(|r| r.kind == Kind::Visit)
+        .cloned()
+    else {
+        return Err("not-found");
+    };
+    if record.author == item.person {
+        return Err("second-reviewer");
+    }
+    if record.text("/state") == Some("approved") {
+        return Err("locked");
+    }
+    record.rev += 1;
+    let state = if decision == "approve" {
+        "approved"
+    } else {
+        "returned"
+    };
+    if let Value::Object(body) = &mut record.body {
+        body.insert("state".to_owned(), json!(state));
+    }
+    world.keep(record, env);
+    Ok(())
+}
+
+/// An appeal: the same content once more, with a reason, before a second reviewer.
+pub fn appeal(world: &mut World, item: &mut Admitted, env: &Env<'_>, reviewed: bool) -> Verdict {
+    let (n, id) = (item.mutation.n, item.mutation.id);
+    if reviewed {
+        return granted(world, item, env);
+    }
+    let refusal = item
+        .mutation
+        .refusal
+        .and_then(|refusal| world.refusals.get(&refusal));
+    let Some(refusal) = refusal.filter(|refusal| refusal.author == item.person) else {
+        return words::rejected(n, id, "not-found");
+    };
+    let open = matches!(refusal.state.as_str(), "open" | "refiled");
+    if !open || refusal.record != id || refusal.content != item.content {
+        return words::rejected(n, id, "appeal-once");
+    }
+    let refusal = refusal.id;
+    gate::restate(world, refusal, "appealed", None, env);
+    hold::for_review(world, item, words::rejected(n, id, "appeal"), env)
+}
+
+/// What was appealed is done as it was first asked.
+fn granted(world: &mut World, item: &mut Admitted, env: &Env<'_>) -> Verdict {
+    let kind = item.kind.expect("only items of a known kind are held");
+    item.mutation.op = match kind {
+        _ if item.mutation.body.is_none() => Op::Patch,
+        Kind::SignUp | Kind::Link => Op::Request,
+        _ => Op::Create,
+    };
+    crate::apply::decide(world, item, env, true)
+}
+
+/// Why the parts of a split do not fit: the cleaned record and the working time together are at
+/// most as long as what was refused.
+pub fn split_fault(world: &World, item: &Admitted, kind: Kind) -> Option<&'static str> {
+    let body = item.mutation.body.as_ref()?;
+    if kind != Kind::WorkTime {
+        let refusal = world
+            .refusals_of(item.mutation.id)
+            .into_iter()
+            .next_back()?;
+        let refiled = refusal.refiled.and_then(|id| world.live(id))?;
+        let (begun, ended) = crate::kinds::rules(kind).span(body, item.occurred_at);
+        let minutes = (ended - begun) / xiangyi_proto::time::MINUTE_MS;
+        let together = minutes + refiled.int("/minutes").unwrap_or(0);
+        return (together > refusal.minutes).then_some("split-minutes");
+    }
+    let named = id_at(body.get("refusal"))?;
+    let refusal = world
+        .refusals
+        .get(&named)
+        .filter(|refusal| refusal.author == item.person);
+    let Some(refusal) = refusal else {
+        return Some("not-found");
+    };
+    if refusal.refiled.is_some() || refusal.state != "open" {
+        return Some("refusal-used");
+    }
+    let cleaned = world
+        .live(refusal.record)
+        .and_then(|r| r.int("/derived/minutes"))
+        .unwrap_or(0);
+    let minutes = body.get("minutes").and_then(Value::as_i64).unwrap_or(0);
+    (refusal.minutes > 0 && cleaned + minutes > refusal.minutes).then_some("split-minutes")
+}
+
+/// Marks the refusal that a stored record answers.
+pub fn note_refiling(world: &mut World, record: &Record, env: &Env<'_>) {
+    if record.kind == Kind::WorkTime {
+        if let Some(refusal) = id_at(record.body.get("refusal")) {
+            gate::restate(world, refusal, "refiled", Some(record.id), env);
+        }
+        return;
+    }
+    let refusal = world
+        .refusals_of(record.id)
+        .into_iter()
+        .next_back()
+        .map(|r| r.id);
+    if let Some(refusal) = refusal {
+        gate::restate(world, refusal, "split", None, env);
+    }
+}

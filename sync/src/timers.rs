@@ -1,0 +1,82 @@
+//! Timers: what the clock alone changes. Crash-safe, because each is a row until it has fired.
+
+use uuid::Uuid;
+use xiangyi_proto::time::Millis;
+
+use crate::wants::Wants;
+use crate::world::{Env, World};
+use crate::{apply, hold, slots};
+
+/// A row of the timer table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Timer {
+    pub kind: String,
+    pub id: String,
+    pub due_at: Millis,
+}
+
+/// What must be loaded before these timers can fire.
+pub fn wants(world: &World, timers: &[Timer]) -> Wants {
+    let mut wants = Wants::default();
+    for timer in timers {
+        let Ok(id) = Uuid::try_parse(&timer.id) else {
+            continue;
+        };
+        match timer.kind.as_str() {
+            "offer" => {
+                wants.claims.insert(id);
+                wants.records.insert(id);
+                if let Some(claim) = world.claims.get(&id) {
+                    wants.slots.insert(claim.slot);
+                    wants.lines.insert((claim.slot, claim.name.clone()));
+                }
+            }
+            "assignment" => {
+                wants.records.insert(id);
+                wants.facts.insert(crate::kinds::visits_of_client(id));
+            }
+            _ => {
+                wants.records.insert(id);
+                wants.held.insert(id);
+            }
+        }
+    }
+    wants
+}
+
+/// Fires one timer; a timer that no longer fits does nothing.
+pub fn fire(world: &mut World, timer: &Timer, env: &Env<'_>) {
+    let key = (timer.kind.clone(), timer.id.clone());
+    world.effects.timers.insert(key, None);
+    let Ok(id) = Uuid::try_parse(&timer.id) else {
+        return;
+    };
+    match timer.kind.as_str() {
+        "offer" => slots::lapse(world, id, env),
+        "hold-expires" => hold::end(world, id, "hold-expired", env),
+        "hold-escalates" => escalate(world, id, env),
+        "assignment" => {
+            if let Some(mut card) = world.live(id).cloned() {
+                card.rev += 1;
+                world.keep(card, env);
+            }
+        }
+        _ => {}
+    }
+    hold::settle(world, env);
+    apply::finish(world, env);
+}
+
+fn escalate(world: &mut World, id: Uuid, env: &Env<'_>) {
+    if let Some(held) = world.held.get_mut(&id) {
+        held.escalated = true;
+        world.effects.held.insert(id, Some(held.clone()));
+    }
+    if let Some(mut record) = world.live(id).cloned() {
+        record.rev += 1;
+        if let serde_json::Value::Object(body) = &mut record.body {
+            body.insert("escalated".to_owned(), true.into());
+        }
+        world.keep(record, env);
+    }
+}
