@@ -1,1 +1,9 @@
-//! x
+//! What the suites share: scratch folders, a private database cluster, a server on port 0, and
+//! clients with names.
+//!
+//! Nothing here is shipped. A suite waits on conditions, never on time, and reaches nothing but
+//! loopback.
+
+pub mod cluster;
+pub mod engine;
+pub mod scratch;

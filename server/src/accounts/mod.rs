@@ -1,0 +1,7 @@
+//! Who is who: root keys, sealing, passwords, tokens.
+//!
+//! Nothing here reads a request or runs SQL. Secrets never appear in `Debug`, in logs or in
+//! errors.
+
+pub mod roots;
+pub mod seal;

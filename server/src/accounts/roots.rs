@@ -1,0 +1,127 @@
+//! The keys everything else hangs on: files in `<data>/keys`, made at the first start.
+//!
+//! The folder has mode 0700 and each file 0600. A key is written beside its place, synced, and
+//! renamed, so that no half key is ever read. Losing `root.key` loses every sealed body: backups
+//! must hold this folder, apart from the database.
+
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use crate::entropy::Entropy;
+
+/// Three independent 256-bit keys.
+#[derive(Clone)]
+pub struct Roots {
+    /// Wraps the data keys.
+    pub root: [u8; 32],
+    /// Keys the hashes by which telephones are found.
+    pub index: [u8; 32],
+    /// Seed of the Ed25519 key that signs access tokens.
+    pub token: [u8; 32],
+}
+
+impl std::fmt::Debug for Roots {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Roots(…)")
+    }
+}
+
+/// Why the key files cannot be used.
+#[derive(Debug)]
+pub enum RootsError {
+    /// The file system said no; names the path.
+    File(PathBuf, std::io::Error),
+    /// The file is there and holds something else than 64 hexadecimal digits.
+    Shape(PathBuf),
+    /// Others than its owner may read the file.
+    Open(PathBuf),
+}
+
+impl std::fmt::Display for RootsError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::File(path, _) => write!(f, "cannot use {}", path.display()),
+            Self::Shape(path) => write!(f, "{} is not a key: 64 hex digits", path.display()),
+            Self::Open(path) => {
+                write!(
+                    f,
+                    "{} may be read by others; run chmod 600 on it",
+                    path.display()
+                )
+            }
+        }
+    }
+}
+
+impl std::error::Error for RootsError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::File(_, error) => Some(error),
+            Self::Shape(_) | Self::Open(_) => None,
+        }
+    }
+}
+
+impl Roots {
+    /// Reads the keys under `data`, making those that do not exist.
+    ///
+    /// # Errors
+    /// When a file cannot be read or written, holds no key, or is open to others.
+    pub fn open(data: &Path, entropy: &Entropy) -> Result<Self, RootsError> {
+        let dir = data.join("keys");
+        let made = fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&dir);
+        made.map_err(|error| RootsError::File(dir.clone(), error))?;
+        Ok(Self {
+            root: key(&dir, "root.key", entropy)?,
+            index: key(&dir, "index.key", entropy)?,
+            token: key(&dir, "token.key", entropy)?,
+        })
+    }
+
+    /// Fresh keys that are written nowhere; for tests.
+    pub fn fresh(entropy: &Entropy) -> Self {
+        Self {
+            root: entropy.bytes(),
+            index: entropy.bytes(),
+            token: entropy.bytes(),
+        }
+    }
+}
+
+fn key(dir: &Path, name: &str, entropy: &Entropy) -> Result<[u8; 32], RootsError> {
+    let path = dir.join(name);
+    let fault = |error| RootsError::File(path.clone(), error);
+    if !path.try_exists().map_err(fault)? {
+        make(dir, name, &entropy.bytes()).map_err(fault)?;
+    }
+    let mode = fs::metadata(&path).map_err(fault)?.permissions().mode();
+    if mode & 0o077 != 0 {
+        return Err(RootsError::Open(path));
+    }
+    let text = fs::read_to_string(&path).map_err(fault)?;
+    let mut out = [0; 32];
+    match hex::decode_to_slice(text.trim(), &mut out) {
+        Ok(()) => Ok(out),
+        Err(_) => Err(RootsError::Shape(path)),
+    }
+}
+
+fn make(dir: &Path, name: &str, key: &[u8; 32]) -> std::io::Result<()> {
+    let beside = dir.join(format!(".{name}.new"));
+    let mut open = fs::OpenOptions::new();
+    let mut file = open
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&beside)?;
+    writeln!(file, "{}", hex::encode(key))?;
+    file.sync_all()?;
+    fs::rename(&beside, dir.join(name))?;
+    fs::File::open(dir)?.sync_all()
+}

@@ -1,0 +1,162 @@
+//! Many rows in one statement, with one text for both engines.
+//!
+//! A `Bulk` is a text with a list of VALUES in the middle, and the type of each of its columns.
+//! Rows go out in powers of two, so that a connection prepares at most eight texts of each and
+//! then only binds. Reads fill a list up by repeating its last row, which `IN` and semi-joins do
+//! not see. What is bound, and in which order, is the caller's.
+
+use std::sync::{Arc, OnceLock};
+
+/// Most rows of one statement: 128 × 30 columns stays below the 32,766 parameters of the engine
+/// that allows fewer.
+pub const BULK_ROWS_MAX: usize = 128;
+/// Powers of two up to `BULK_ROWS_MAX`.
+const SIZES: usize = 8;
+
+/// A statement with rows of VALUES in it.
+#[derive(Debug)]
+pub struct Bulk {
+    head: &'static str,
+    /// A letter a column: `i` BIGINT, `t` TEXT, `b` bytes, `o` BOOLEAN.
+    pub columns: &'static str,
+    tail: &'static str,
+    texts: [OnceLock<Arc<str>>; SIZES],
+}
+
+impl Bulk {
+    /// `head (…),(…) tail`, with one letter in `columns` for each bound column.
+    pub const fn new(head: &'static str, columns: &'static str, tail: &'static str) -> Self {
+        assert!(
+            columns.len() * BULK_ROWS_MAX <= 32_766,
+            "too many parameters"
+        );
+        Self {
+            head,
+            columns,
+            tail,
+            texts: [const { OnceLock::new() }; SIZES],
+        }
+    }
+
+    /// The text for `rows` rows, a power of two; made once.
+    pub fn text(&self, rows: usize) -> Arc<str> {
+        debug_assert!(rows.is_power_of_two() && rows <= BULK_ROWS_MAX);
+        let size = usize::try_from(rows.trailing_zeros()).unwrap_or(0);
+        Arc::clone(self.texts[size].get_or_init(|| self.write(rows).into()))
+    }
+
+    fn write(&self, rows: usize) -> String {
+        use std::fmt::Write;
+        let width = self.columns.len();
+        let mut text = String::with_capacity(self.head.len() + rows * width * 6);
+        text.push_str(self.head);
+        for row in 0..rows {
+            text.push(if row == 0 { ' ' } else { ',' });
+            for column in 0..width {
+                let open = if column == 0 { '(' } else { ',' };
+                // Writing to a String cannot fail.
+                let _ = write!(text, "{open}${}", row * width + column + 1);
+            }
+            text.push(')');
+        }
+        text.push(' ');
+        text.push_str(self.tail);
+        text
+    }
+}
+
+/// Splits rows into runs whose lengths are powers of two, longest first.
+pub fn runs<T>(rows: &[T]) -> impl Iterator<Item = &[T]> {
+    let mut rest = rows;
+    std::iter::from_fn(move || {
+        let size = (1 << rest.len().checked_ilog2()?).min(BULK_ROWS_MAX);
+        let (run, after) = rest.split_at(size);
+        rest = after;
+        Some(run)
+    })
+}
+
+/// Splits rows into runs, each filled up to a power of two by repeating its last row.
+pub fn filled<T>(rows: &[T]) -> impl Iterator<Item = (usize, impl Iterator<Item = &T>)> {
+    rows.chunks(BULK_ROWS_MAX).map(|run| {
+        let size = run.len().next_power_of_two();
+        let last = std::iter::repeat_n(&run[run.len() - 1], size - run.len());
+        (size, run.iter().chain(last))
+    })
+}
+
+/// Writes many rows: `bulk!(tx, &BULK, rows, |q, row| q.bind(row.a).bind(&row.b))`.
+///
+/// Gives the number of rows that the engine counts as changed, or the engine's error. `$rows` is
+/// a slice; the caller's function must be async.
+#[macro_export]
+macro_rules! bulk {
+    ($tx:expr, $bulk:expr, $rows:expr, |$query:ident, $row:ident| $bind:expr) => {{
+        let mut changed = 0_u64;
+        for run in $crate::store::bulk::runs($rows) {
+            let text = sqlx::AssertSqlSafe($bulk.text(run.len()));
+            changed += $crate::on!($tx, |conn| {
+                let mut $query = sqlx::query(text);
+                for $row in run {
+                    $query = $bind;
+                }
+                $query.execute(conn).await?.rows_affected()
+            });
+        }
+        changed
+    }};
+}
+
+/// Reads by many keys: `many!(tx, &BULK, Shape, keys, |q, key| q.bind(key.0))`.
+///
+/// Gives a `Vec` of the `FromRow` shape, in no order. `$keys` is a slice.
+#[macro_export]
+macro_rules! many {
+    ($tx:expr, $bulk:expr, $shape:ty, $keys:expr, |$query:ident, $key:ident| $bind:expr) => {{
+        let mut found: Vec<$shape> = Vec::new();
+        for (size, run) in $crate::store::bulk::filled($keys) {
+            let text = sqlx::AssertSqlSafe($bulk.text(size));
+            $crate::on!($tx, |conn| {
+                let mut $query = sqlx::query_as::<_, $shape>(text);
+                for $key in run {
+                    $query = $bind;
+                }
+                found.extend($query.fetch_all(conn).await?);
+            });
+        }
+        found
+    }};
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Bulk, filled, runs};
+
+    #[test]
+    fn a_text_numbers_its_parameters_row_by_row() {
+        let bulk = Bulk::new(
+            "INSERT INTO t (a, b) VALUES",
+            "it",
+            "ON CONFLICT DO NOTHING",
+        );
+        let text = "INSERT INTO t (a, b) VALUES ($1,$2),($3,$4) ON CONFLICT DO NOTHING";
+        assert_eq!(&*bulk.text(2), text);
+        assert_eq!(
+            &*bulk.text(1),
+            "INSERT INTO t (a, b) VALUES ($1,$2) ON CONFLICT DO NOTHING"
+        );
+    }
+
+    #[test]
+    fn rows_go_out_in_powers_of_two_and_none_is_lost() {
+        let rows: Vec<usize> = (0..300).collect();
+        let sizes: Vec<usize> = runs(&rows).map(<[usize]>::len).collect();
+        assert_eq!(sizes, [128, 128, 32, 8, 4]);
+        assert_eq!(runs(&rows).flatten().count(), 300);
+        assert_eq!(runs::<usize>(&[]).count(), 0);
+        let keys: Vec<(usize, usize)> = filled(&rows[..133])
+            .map(|(size, run)| (size, run.count()))
+            .collect();
+        assert_eq!(keys, [(128, 128), (8, 8)]);
+    }
+}

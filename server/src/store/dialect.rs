@@ -1,0 +1,299 @@
+//! The only module that knows which engines there are.
+//!
+//! One SQL text serves both: `$n` placeholders; BIGINT, BOOLEAN, TEXT and bytes; milliseconds
+//! instead of dates; `ON CONFLICT` and counted rows instead of caught errors; `CAST(SUM(x) AS
+//! BIGINT)`. Each SQL constant is bound with the same types always, because statements are
+//! cached by their text. A write transaction is the only writer of the file on one engine, and
+//! of whatever rows it locked on the other; a read transaction sees one snapshot on both.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::ConnectOptions;
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, Postgres};
+use sqlx::sqlite::{
+    Sqlite, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
+    SqliteSynchronous,
+};
+use sqlx::{Transaction, query_scalar};
+
+use super::StoreError;
+
+/// Readers beside the one writer: two cores and room for slow exports.
+const READERS: u32 = 4;
+/// Connections to a database server: its default of 100 shared by five nodes and the operator.
+const CONNECTIONS: u32 = 16;
+/// A write waits for at most this long for a lock; phones repeat.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long a request waits for a connection before the answer is `busy`.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Prepared statements a connection keeps: 100 plain ones and 8 sizes of 25 bulk texts.
+const STATEMENTS: usize = 320;
+
+static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
+static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
+
+/// An open database.
+#[derive(Debug, Clone)]
+pub enum Db {
+    /// One file: a single writing connection and several readers.
+    Sqlite {
+        writer: SqlitePool,
+        readers: SqlitePool,
+    },
+    /// A database server.
+    Postgres(PgPool),
+}
+
+/// An open transaction; dropped without `commit` it is rolled back.
+#[derive(Debug)]
+pub enum Tx {
+    Sqlite(Transaction<'static, Sqlite>),
+    Postgres(Transaction<'static, Postgres>),
+}
+
+/// One statement in the words of each engine, with the same parameters and the same columns; for
+/// the few texts that cannot be one.
+#[derive(Debug, Clone, Copy)]
+pub struct Dual {
+    pub sqlite: &'static str,
+    pub postgres: &'static str,
+}
+
+/// How a database's tables stand to this build.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// Nothing to do.
+    Current,
+    /// Migrations wait.
+    Behind,
+    /// A later build was here.
+    Newer,
+}
+
+/// Runs one sqlx expression on whichever engine is behind a `&mut Tx`.
+///
+/// `on!(tx, |c| sqlx::query(TEXT).bind(x).execute(c).await)`: the body is compiled once per
+/// engine, so what does not compile on one of them is a build error.
+#[macro_export]
+macro_rules! on {
+    ($tx:expr, |$conn:ident| $run:expr) => {
+        match $tx {
+            $crate::store::dialect::Tx::Sqlite(tx) => {
+                let $conn = &mut **tx;
+                $run
+            }
+            $crate::store::dialect::Tx::Postgres(tx) => {
+                let $conn = &mut **tx;
+                $run
+            }
+        }
+    };
+}
+
+impl Db {
+    /// Opens `sqlite:PATH` (made if absent) or `postgres://…`; no table is touched.
+    ///
+    /// # Errors
+    /// When the address names no engine or the engine does not answer.
+    pub async fn open(url: &str) -> Result<Self, StoreError> {
+        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            return open_server(url).await;
+        }
+        if url.starts_with("sqlite:") {
+            return open_file(url).await;
+        }
+        Err(StoreError::Address)
+    }
+
+    /// Begins the transaction of a writer.
+    ///
+    /// # Errors
+    /// When no connection came free in time.
+    pub async fn write(&self) -> Result<Tx, StoreError> {
+        Ok(match self {
+            Self::Sqlite { writer, .. } => Tx::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
+            Self::Postgres(pool) => Tx::Postgres(pool.begin().await?),
+        })
+    }
+
+    /// Begins a transaction that sees one snapshot and may not write.
+    ///
+    /// # Errors
+    /// When no connection came free in time.
+    pub async fn read(&self) -> Result<Tx, StoreError> {
+        Ok(match self {
+            Self::Sqlite { readers, .. } => Tx::Sqlite(readers.begin().await?),
+            Self::Postgres(pool) => {
+                let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+                Tx::Postgres(pool.begin_with(begin).await?)
+            }
+        })
+    }
+
+    /// Says whether one process owns the database: it may migrate by itself, and one writer
+    /// serves all shards.
+    pub const fn is_own_file(&self) -> bool {
+        matches!(self, Self::Sqlite { .. })
+    }
+
+    /// Applies the migrations that are missing.
+    ///
+    /// # Errors
+    /// When the schema is newer than this build or a migration fails.
+    pub async fn migrate(&self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite { writer, .. } => SQLITE.run(writer).await?,
+            Self::Postgres(pool) => POSTGRES.run(pool).await?,
+        }
+        Ok(())
+    }
+
+    /// Compares the tables with what this build expects.
+    ///
+    /// # Errors
+    /// When the engine fails.
+    pub async fn shape(&self) -> Result<Shape, StoreError> {
+        let (known, applied) = match self {
+            Self::Sqlite { writer, .. } => {
+                let there = "SELECT name FROM sqlite_master WHERE name = '_sqlx_migrations'";
+                let there: Option<String> = query_scalar(there).fetch_optional(writer).await?;
+                let applied = match there {
+                    Some(_) => query_scalar(APPLIED).fetch_one(writer).await?,
+                    None => None,
+                };
+                (newest(&SQLITE), applied)
+            }
+            Self::Postgres(pool) => {
+                let there = "SELECT to_regclass('_sqlx_migrations')::text";
+                let there: Option<String> = query_scalar(there).fetch_one(pool).await?;
+                let applied: Option<i64> = match there {
+                    Some(_) => query_scalar(APPLIED).fetch_one(pool).await?,
+                    None => None,
+                };
+                (newest(&POSTGRES), applied)
+            }
+        };
+        Ok(match applied.unwrap_or(0).cmp(&known) {
+            std::cmp::Ordering::Less => Shape::Behind,
+            std::cmp::Ordering::Equal => Shape::Current,
+            std::cmp::Ordering::Greater => Shape::Newer,
+        })
+    }
+
+    /// Closes every connection; a file's journal is folded in.
+    pub async fn close(&self) {
+        match self {
+            Self::Sqlite { writer, readers } => {
+                readers.close().await;
+                writer.close().await;
+            }
+            Self::Postgres(pool) => pool.close().await,
+        }
+    }
+}
+
+impl Tx {
+    /// The words of a dual statement that this engine understands.
+    pub const fn text(&self, dual: &Dual) -> &'static str {
+        match self {
+            Self::Sqlite(_) => dual.sqlite,
+            Self::Postgres(_) => dual.postgres,
+        }
+    }
+
+    /// Makes the transaction durable.
+    ///
+    /// # Errors
+    /// When the engine cannot; nothing of it remains then.
+    pub async fn commit(self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(tx) => tx.commit().await?,
+            Self::Postgres(tx) => tx.commit().await?,
+        }
+        Ok(())
+    }
+}
+
+const APPLIED: &str = "SELECT MAX(version) FROM _sqlx_migrations WHERE success";
+
+fn newest(migrator: &Migrator) -> i64 {
+    migrator
+        .iter()
+        .map(|migration| migration.version)
+        .max()
+        .unwrap_or(0)
+}
+
+async fn open_file(url: &str) -> Result<Db, StoreError> {
+    let options = SqliteConnectOptions::from_str(url)?
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(LOCK_TIMEOUT)
+        .statement_cache_capacity(STATEMENTS)
+        .disable_statement_logging();
+    let pool = || {
+        SqlitePoolOptions::new()
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .test_before_acquire(false)
+    };
+    let writer = pool()
+        .max_connections(1)
+        .connect_with(options.clone())
+        .await?;
+    let readers = pool()
+        .max_connections(READERS)
+        .connect_lazy_with(options.pragma("query_only", "1"));
+    Ok(Db::Sqlite { writer, readers })
+}
+
+async fn open_server(url: &str) -> Result<Db, StoreError> {
+    let lock_ms = LOCK_TIMEOUT.as_millis().to_string();
+    let options = PgConnectOptions::from_str(url)?
+        .application_name("xiangyi")
+        .options([
+            ("lock_timeout", lock_ms.as_str()),
+            ("synchronous_commit", "on"),
+        ])
+        .statement_cache_capacity(STATEMENTS)
+        .disable_statement_logging();
+    let pool = PgPoolOptions::new()
+        .max_connections(CONNECTIONS)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .connect_with(options)
+        .await?;
+    Ok(Db::Postgres(pool))
+}
+
+/// Says whether repeating may help: a lock, a connection or a serialisation that did not come.
+pub(super) fn is_passing(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::PoolTimedOut | sqlx::Error::Io(_) => true,
+        sqlx::Error::Database(fault) => {
+            // SQLite: BUSY and LOCKED with their extensions in the high bytes.
+            let code = fault.code().unwrap_or_default().into_owned();
+            let low = code
+                .parse::<i64>()
+                .ok()
+                .filter(|_| code.len() < 5)
+                .map(|n| n & 0xff);
+            // PostgreSQL: serialization_failure, deadlock_detected, lock_not_available.
+            matches!(low, Some(5 | 6)) || matches!(code.as_str(), "40001" | "40P01" | "55P03")
+        }
+        _ => false,
+    }
+}
+
+impl From<MigrateError> for StoreError {
+    fn from(error: MigrateError) -> Self {
+        match error {
+            MigrateError::VersionMissing(_) => Self::Newer,
+            other => Self::Migration(Box::new(other)),
+        }
+    }
+}

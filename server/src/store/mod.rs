@@ -1,0 +1,70 @@
+//! The store: functions over an open transaction, one module a table or two.
+//!
+//! Each SQL text is a named constant above the one function that runs it. Functions take a
+//! `&mut Tx` and never commit; whoever opened the transaction does. No decision is made here
+//! beyond what a condition in SQL can say, and no engine is named outside `dialect`.
+
+pub mod bulk;
+pub mod dialect;
+pub mod keys;
+
+pub use crate::{bulk, many, on};
+pub use dialect::{Db, Dual, Tx};
+
+/// What can go wrong in the store.
+#[derive(Debug)]
+pub enum StoreError {
+    /// The engine failed or was too busy.
+    Engine(sqlx::Error),
+    /// A migration failed.
+    Migration(Box<sqlx::migrate::MigrateError>),
+    /// The tables were made by a later build.
+    Newer,
+    /// The address names no engine.
+    Address,
+    /// A row breaks an invariant: table and what is wrong with it, never its content.
+    Broken {
+        table: &'static str,
+        what: &'static str,
+    },
+}
+
+impl StoreError {
+    /// Says whether the same call may succeed in a moment.
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::Engine(error) if dialect::is_passing(error))
+    }
+}
+
+impl std::fmt::Display for StoreError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Engine(_) => f.write_str("the database failed"),
+            Self::Migration(_) => f.write_str("the tables could not be migrated"),
+            Self::Newer => f.write_str("the tables were made by a later build of xiangyi"),
+            Self::Address => f.write_str("a database address starts with sqlite: or postgres://"),
+            Self::Broken { table, what } => write!(f, "broken row in {table}: {what}"),
+        }
+    }
+}
+
+impl std::error::Error for StoreError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Engine(error) => Some(error),
+            Self::Migration(error) => Some(error),
+            Self::Newer | Self::Address | Self::Broken { .. } => None,
+        }
+    }
+}
+
+/// A row that breaks an invariant; names the table and what is wrong, never the content.
+pub const fn broken(table: &'static str, what: &'static str) -> StoreError {
+    StoreError::Broken { table, what }
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Engine(error)
+    }
+}

@@ -1,0 +1,1 @@
+//! Every SQL text of the store is understood by both engines.
