@@ -84,25 +84,22 @@ impl DataKey {
 
 /// Wraps data keys, caches them, and keys the telephone index. Clones share the cache.
 #[derive(Clone)]
-pub struct Vault(Arc<Inner>);
-
-/// Data keys by shard and owner.
-pub type Keys = HashMap<(i64, String), DataKey>;
+pub struct Sealer(Arc<Inner>);
 
 struct Inner {
     root: DataKey,
     index: [u8; 32],
-    cache: RwLock<Keys>,
+    cache: RwLock<HashMap<(i64, String), DataKey>>,
 }
 
-impl std::fmt::Debug for Vault {
+impl std::fmt::Debug for Sealer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Vault(…)")
+        f.write_str("Sealer(…)")
     }
 }
 
-impl Vault {
-    /// A vault on the given roots.
+impl Sealer {
+    /// A sealer on the given roots.
     pub fn new(roots: &Roots) -> Self {
         let root = DataKey(roots.root);
         Self(Arc::new(Inner {
@@ -133,12 +130,14 @@ impl Vault {
     }
 
     /// Caches keys whose transaction has been committed.
-    pub fn keep(&self, keys: Keys) {
+    pub fn keep(&self, shard: i64, keys: &HashMap<String, DataKey>) {
         let mut cache = self.0.cache.write().unwrap_or_else(PoisonError::into_inner);
         if cache.len() + keys.len() > CACHED_KEYS_MAX {
             cache.clear();
         }
-        cache.extend(keys);
+        for (owner, key) in keys {
+            cache.insert((shard, owner.clone()), key.clone());
+        }
     }
 
     /// The keyed hash under which something secret is found again, such as a telephone.
@@ -158,7 +157,7 @@ fn place(shard: i64, owner: &str) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use super::{DataKey, Unsealable, Vault};
+    use super::{DataKey, Sealer, Unsealable};
     use crate::accounts::roots::Roots;
     use crate::entropy::Entropy;
 
@@ -185,15 +184,15 @@ mod tests {
     #[test]
     fn a_wrapped_key_serves_its_owner_only() {
         let entropy = Entropy::seeded(2);
-        let vault = Vault::new(&Roots::fresh(&entropy));
+        let sealer = Sealer::new(&Roots::fresh(&entropy));
         let key = DataKey::random(&entropy);
-        let wrapped = vault.wrap(&entropy, 430_121, "p-1", &key);
-        let again = vault.unwrap(430_121, "p-1", &wrapped).expect("own key");
+        let wrapped = sealer.wrap(&entropy, 430_121, "p-1", &key);
+        let again = sealer.unwrap(430_121, "p-1", &wrapped).expect("own key");
         assert_eq!(again.0, key.0);
-        assert!(vault.unwrap(430_121, "p-2", &wrapped).is_err());
-        assert!(vault.unwrap(430_181, "p-1", &wrapped).is_err());
+        assert!(sealer.unwrap(430_121, "p-2", &wrapped).is_err());
+        assert!(sealer.unwrap(430_181, "p-1", &wrapped).is_err());
         assert!(
-            Vault::new(&Roots::fresh(&entropy))
+            Sealer::new(&Roots::fresh(&entropy))
                 .unwrap(430_121, "p-1", &wrapped)
                 .is_err()
         );

@@ -53,14 +53,6 @@ pub enum Tx {
     Postgres(Transaction<'static, Postgres>),
 }
 
-/// One statement in the words of each engine, with the same parameters and the same columns; for
-/// the few texts that cannot be one.
-#[derive(Debug, Clone, Copy)]
-pub struct Dual {
-    pub sqlite: &'static str,
-    pub postgres: &'static str,
-}
-
 /// How a database's tables stand to this build.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shape {
@@ -194,8 +186,14 @@ impl Db {
     }
 }
 
+/// One statement in the two engines' words, with the same parameters of the same types.
+pub struct Dual {
+    pub sqlite: &'static str,
+    pub postgres: &'static str,
+}
+
 impl Tx {
-    /// The words of a dual statement that this engine understands.
+    /// The words of a statement on this engine.
     pub const fn text(&self, dual: &Dual) -> &'static str {
         match self {
             Self::Sqlite(_) => dual.sqlite,

@@ -1,30 +1,45 @@
 //! Data keys: one row per (shard, owner), wrapped under the root key.
 //!
-//! A `Sealer` belongs to one transaction. It fetches the keys of all owners of a batch at once, or
-//! makes them, and then seals and opens without waiting. What it learnt goes into the vault's
-//! cache by `keep`, called after the commit: a key of a transaction that was rolled back must
-//! never seal anything later.
+//! A writer asks for all owners of its batch at once; missing rows are made in the same
+//! transaction. What comes back is cached by `KeySet::keep`, called after the commit: a key of a
+//! transaction that was rolled back must never seal anything.
 
-use std::collections::BTreeSet;
-use std::sync::{Mutex, PoisonError};
-
-use xiangyi_proto::ids::Shard;
+use std::collections::{BTreeSet, HashMap};
 
 use super::bulk::Bulk;
-use super::{StoreError, Tx, broken};
-use crate::accounts::seal::{DataKey, Keys, Vault};
+use super::{StoreError, Tx};
+use crate::accounts::seal::{DataKey, Sealer, Unsealable};
 use crate::entropy::Entropy;
 use crate::{bulk, many};
 
 /// The shard of identities: people belong to no county.
-pub const PEOPLE: Shard = Shard(0);
+pub const PEOPLE: i64 = 0;
 
-/// The keys that one transaction uses.
+/// Keys of some owners in one shard.
 #[derive(Debug)]
-pub struct Sealer {
-    vault: Vault,
-    entropy: Entropy,
-    learnt: Mutex<Keys>,
+pub struct KeySet {
+    shard: i64,
+    keys: HashMap<String, DataKey>,
+}
+
+impl KeySet {
+    /// The key of an owner that was asked for.
+    pub fn key(&self, owner: &str) -> Option<&DataKey> {
+        self.keys.get(owner)
+    }
+
+    /// Opens a value of an owner.
+    ///
+    /// # Errors
+    /// When the owner has no key here, or the value does not open at this place.
+    pub fn open(&self, owner: &str, aad: &[u8], sealed: &[u8]) -> Result<Vec<u8>, Unsealable> {
+        self.key(owner).ok_or(Unsealable)?.open(aad, sealed)
+    }
+
+    /// Caches the keys; call it after the commit and never before.
+    pub fn keep(&self, sealer: &Sealer) {
+        sealer.keep(self.shard, &self.keys);
+    }
 }
 
 // Served by the primary key.
@@ -40,146 +55,98 @@ static ADD: Bulk = Bulk::new(
     "ON CONFLICT (shard, owner) DO NOTHING",
 );
 
-impl Sealer {
-    /// A sealer for one transaction.
-    pub fn new(vault: &Vault, entropy: &Entropy) -> Self {
-        Self {
-            vault: vault.clone(),
-            entropy: entropy.clone(),
-            learnt: Mutex::default(),
+/// The keys of owners, made where there are none. Needs a writing transaction.
+///
+/// # Errors
+/// When the engine fails or a row was wrapped under other roots.
+pub async fn of(
+    tx: &mut Tx,
+    sealer: &Sealer,
+    shard: i64,
+    owners: impl IntoIterator<Item = &str>,
+    entropy: &Entropy,
+) -> Result<KeySet, StoreError> {
+    let (mut set, unknown) = from_cache(sealer, shard, owners);
+    find(tx, sealer, &mut set, &unknown).await?;
+    let missing = absent(&set, unknown);
+    if missing.is_empty() {
+        return Ok(set);
+    }
+    let wrap = |owner: &String| sealer.wrap(entropy, shard, owner, &DataKey::random(entropy));
+    let rows: Vec<(String, Vec<u8>)> = missing
+        .iter()
+        .map(|owner| (owner.clone(), wrap(owner)))
+        .collect();
+    add(tx, shard, &rows).await?;
+    // Read back: another writer's row wins over ours.
+    find(tx, sealer, &mut set, &missing).await?;
+    Ok(set)
+}
+
+/// The keys of owners as far as they exist. Serves reading transactions.
+///
+/// # Errors
+/// When the engine fails or a row was wrapped under other roots.
+pub async fn known(
+    tx: &mut Tx,
+    sealer: &Sealer,
+    shard: i64,
+    owners: impl IntoIterator<Item = &str>,
+) -> Result<KeySet, StoreError> {
+    let (mut set, unknown) = from_cache(sealer, shard, owners);
+    find(tx, sealer, &mut set, &unknown).await?;
+    Ok(set)
+}
+
+fn from_cache<'a>(
+    sealer: &Sealer,
+    shard: i64,
+    owners: impl IntoIterator<Item = &'a str>,
+) -> (KeySet, Vec<String>) {
+    let mut keys = HashMap::new();
+    let mut unknown = Vec::new();
+    for owner in owners.into_iter().collect::<BTreeSet<_>>() {
+        match sealer.cached(shard, owner) {
+            Some(key) => drop(keys.insert(owner.to_owned(), key)),
+            None => unknown.push(owner.to_owned()),
         }
     }
+    (KeySet { shard, keys }, unknown)
+}
 
-    /// Fetches the keys of owners as far as they exist.
-    ///
-    /// # Errors
-    /// When the engine fails or a row was wrapped under other roots.
-    pub async fn fetch(
-        &self,
-        tx: &mut Tx,
-        shard: Shard,
-        owners: &BTreeSet<String>,
-    ) -> Result<(), StoreError> {
-        let unknown = self.unknown(shard, owners);
-        for (owner, wrapped) in find(tx, shard, &unknown).await? {
-            let key = self.vault.unwrap(shard.0, &owner, &wrapped);
-            let key = key.map_err(|_| broken("seal_key", "wrapped under other roots"))?;
-            self.learn(shard, owner, key);
-        }
-        Ok(())
-    }
-
-    /// Fetches the keys of owners and makes those that do not exist. Needs a writing transaction.
-    ///
-    /// # Errors
-    /// When the engine fails or a row was wrapped under other roots.
-    pub async fn make(
-        &self,
-        tx: &mut Tx,
-        shard: Shard,
-        owners: &BTreeSet<String>,
-    ) -> Result<(), StoreError> {
-        self.fetch(tx, shard, owners).await?;
-        let missing = self.unknown(shard, owners);
-        if missing.is_empty() {
-            return Ok(());
-        }
-        let fresh = |owner: &String| {
-            let key = DataKey::random(&self.entropy);
-            (
-                owner.clone(),
-                self.vault.wrap(&self.entropy, shard.0, owner, &key),
-            )
-        };
-        add(tx, shard, &missing.iter().map(fresh).collect::<Vec<_>>()).await?;
-        // Read back: the row of another writer wins over ours.
-        self.fetch(tx, shard, owners).await
-    }
-
-    /// Seals a value under a key that `make` or `fetch` brought, for the place that `aad` names.
-    ///
-    /// # Errors
-    /// When the owner has no key here.
-    pub fn seal(
-        &self,
-        shard: Shard,
-        owner: &str,
-        aad: &[u8],
-        plain: &[u8],
-    ) -> Result<Vec<u8>, StoreError> {
-        let key = self
-            .key(shard, owner)
-            .ok_or(broken("seal_key", "no key of this owner"))?;
-        Ok(key.seal(&self.entropy, aad, plain))
-    }
-
-    /// Opens a value that was sealed for this owner and place.
-    ///
-    /// # Errors
-    /// When the owner has no key here, or the value was changed or belongs elsewhere.
-    pub fn open(
-        &self,
-        shard: Shard,
-        owner: &str,
-        aad: &[u8],
-        sealed: &[u8],
-    ) -> Result<Vec<u8>, StoreError> {
-        let key = self
-            .key(shard, owner)
-            .ok_or(broken("seal_key", "no key of this owner"))?;
-        key.open(aad, sealed)
-            .map_err(|_| broken("sealed", "does not open at this place"))
-    }
-
-    /// Puts what was learnt into the vault's cache; call it after the commit, never before.
-    pub fn keep(self) {
-        self.vault.keep(
-            self.learnt
-                .into_inner()
-                .unwrap_or_else(PoisonError::into_inner),
-        );
-    }
-
-    fn key(&self, shard: Shard, owner: &str) -> Option<DataKey> {
-        let learnt = self.learnt.lock().unwrap_or_else(PoisonError::into_inner);
-        learnt.get(&(shard.0, owner.to_owned())).cloned()
-    }
-
-    fn learn(&self, shard: Shard, owner: String, key: DataKey) {
-        let mut learnt = self.learnt.lock().unwrap_or_else(PoisonError::into_inner);
-        learnt.insert((shard.0, owner), key);
-    }
-
-    /// The owners whose keys must be read. Cached ones are taken over at once: the cache may be
-    /// emptied before they are used.
-    fn unknown(&self, shard: Shard, owners: &BTreeSet<String>) -> Vec<String> {
-        let mut unknown = Vec::new();
-        for owner in owners {
-            if self.key(shard, owner).is_some() {
-                continue;
-            }
-            match self.vault.cached(shard.0, owner) {
-                Some(key) => self.learn(shard, owner.clone(), key),
-                None => unknown.push(owner.clone()),
-            }
-        }
-        unknown
-    }
+fn absent(set: &KeySet, owners: Vec<String>) -> Vec<String> {
+    owners
+        .into_iter()
+        .filter(|owner| !set.keys.contains_key(owner))
+        .collect()
 }
 
 async fn find(
     tx: &mut Tx,
-    shard: Shard,
+    sealer: &Sealer,
+    set: &mut KeySet,
     owners: &[String],
-) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
-    Ok(many!(tx, FIND, (String, Vec<u8>), owners, |q, owner| q
-        .bind(shard.0)
-        .bind(owner)))
+) -> Result<(), StoreError> {
+    let shard = set.shard;
+    let found = many!(tx, FIND, (String, Vec<u8>), owners, |query, owner| query
+        .bind(shard)
+        .bind(owner));
+    for (owner, wrapped) in found {
+        let foreign = StoreError::Broken {
+            table: "seal_key",
+            what: "wrapped under other roots",
+        };
+        let key = sealer
+            .unwrap(shard, &owner, &wrapped)
+            .map_err(|_| foreign)?;
+        set.keys.insert(owner, key);
+    }
+    Ok(())
 }
 
-async fn add(tx: &mut Tx, shard: Shard, rows: &[(String, Vec<u8>)]) -> Result<(), StoreError> {
-    bulk!(tx, ADD, rows, |q, row| q
-        .bind(shard.0)
+async fn add(tx: &mut Tx, shard: i64, rows: &[(String, Vec<u8>)]) -> Result<(), StoreError> {
+    bulk!(tx, ADD, rows, |query, row| query
+        .bind(shard)
         .bind(&row.0)
         .bind(&row.1));
     Ok(())

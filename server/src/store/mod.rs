@@ -8,8 +8,7 @@ pub mod bulk;
 pub mod dialect;
 pub mod keys;
 
-pub use crate::{bulk, many, on};
-pub use dialect::{Db, Dual, Tx};
+pub use dialect::{Db, Tx};
 
 /// What can go wrong in the store.
 #[derive(Debug)]
@@ -58,13 +57,13 @@ impl std::error::Error for StoreError {
     }
 }
 
-/// A row that breaks an invariant; names the table and what is wrong, never the content.
-pub const fn broken(table: &'static str, what: &'static str) -> StoreError {
-    StoreError::Broken { table, what }
-}
-
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         Self::Engine(error)
     }
+}
+
+/// A row that breaks an invariant.
+pub(crate) const fn broken(table: &'static str, what: &'static str) -> StoreError {
+    StoreError::Broken { table, what }
 }

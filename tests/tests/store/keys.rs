@@ -1,19 +1,12 @@
 //! Data keys: made once, cached after the commit, never after a rollback.
 
-use std::collections::BTreeSet;
-
-use xiangyi_proto::ids::Shard;
 use xiangyi_server::accounts::roots::Roots;
-use xiangyi_server::accounts::seal::Vault;
+use xiangyi_server::accounts::seal::Sealer;
 use xiangyi_server::entropy::Entropy;
-use xiangyi_server::store::keys::Sealer;
+use xiangyi_server::store::keys;
 use xiangyi_tests::on_both;
 
-const COUNTY: Shard = Shard(430_121);
-
-fn owners(range: std::ops::Range<u32>) -> BTreeSet<String> {
-    range.map(|number| format!("p-{number}")).collect()
-}
+const COUNTY: i64 = 430_121;
 
 on_both!(
     three_hundred_owners_get_their_keys_and_keep_them,
@@ -21,58 +14,65 @@ on_both!(
         let fresh = engine.fresh().await;
         let entropy = Entropy::seeded(3);
         let roots = Roots::fresh(&entropy);
-        let vault = Vault::new(&roots);
-        let all = owners(0..300);
+        let sealer = Sealer::new(&roots);
+        let all: Vec<String> = (0..300).map(|number| format!("p-{number}")).collect();
+        let owners = || all.iter().map(String::as_str);
 
         let mut tx = fresh.db.write().await.expect("begin");
-        let sealer = Sealer::new(&vault, &entropy);
-        sealer.make(&mut tx, COUNTY, &all).await.expect("keys");
-        let sealed = sealer
-            .seal(COUNTY, "p-7", b"here", b"text")
-            .expect("sealed");
+        let set = keys::of(&mut tx, &sealer, COUNTY, owners(), &entropy)
+            .await
+            .expect("keys");
+        let sealed = set
+            .key("p-7")
+            .expect("made")
+            .seal(&entropy, b"here", b"text");
         tx.commit().await.expect("commit");
-        sealer.keep();
+        set.keep(&sealer);
 
-        // Another process has no cache.
-        let cold = Sealer::new(&Vault::new(&roots), &entropy);
+        // Another process has no cache, and reads without a writing transaction.
+        let cold = Sealer::new(&roots);
         let mut tx = fresh.db.read().await.expect("begin");
-        cold.fetch(&mut tx, COUNTY, &all).await.expect("keys");
-        assert_eq!(
-            cold.open(COUNTY, "p-7", b"here", &sealed).expect("opens"),
-            b"text"
+        let set = keys::known(&mut tx, &cold, COUNTY, owners())
+            .await
+            .expect("keys");
+        assert_eq!(set.open("p-7", b"here", &sealed).expect("opens"), b"text");
+        assert!(set.open("p-8", b"here", &sealed).is_err());
+        assert!(owners().all(|owner| set.key(owner).is_some()));
+        let none = keys::known(&mut tx, &cold, 430_181, owners())
+            .await
+            .expect("none");
+        assert!(
+            owners().all(|owner| none.key(owner).is_none()),
+            "another county, other keys"
         );
-        for owner in &all {
-            cold.seal(COUNTY, owner, b"here", b"text")
-                .expect("every owner has a key");
-        }
-        assert!(cold.open(COUNTY, "p-8", b"here", &sealed).is_err());
     }
 );
 
 on_both!(a_key_of_a_rolled_back_transaction_is_forgotten, |engine| {
     let fresh = engine.fresh().await;
     let entropy = Entropy::seeded(4);
-    let vault = Vault::new(&Roots::fresh(&entropy));
-    let one = owners(1..2);
+    let sealer = Sealer::new(&Roots::fresh(&entropy));
 
     let mut tx = fresh.db.write().await.expect("begin");
-    let sealer = Sealer::new(&vault, &entropy);
-    sealer.make(&mut tx, COUNTY, &one).await.expect("keys");
-    let lost = sealer
-        .seal(COUNTY, "p-1", b"here", b"text")
-        .expect("sealed");
-    drop((tx, sealer));
+    let set = keys::of(&mut tx, &sealer, COUNTY, ["p-1"], &entropy)
+        .await
+        .expect("keys");
+    let lost = set
+        .key("p-1")
+        .expect("made")
+        .seal(&entropy, b"here", b"text");
+    drop((tx, set));
 
     let mut tx = fresh.db.write().await.expect("begin");
-    let sealer = Sealer::new(&vault, &entropy);
-    sealer.fetch(&mut tx, COUNTY, &one).await.expect("none");
+    let set = keys::known(&mut tx, &sealer, COUNTY, ["p-1"])
+        .await
+        .expect("none");
+    assert!(set.key("p-1").is_none(), "the key was never stored");
+    let set = keys::of(&mut tx, &sealer, COUNTY, ["p-1"], &entropy)
+        .await
+        .expect("keys");
     assert!(
-        sealer.seal(COUNTY, "p-1", b"here", b"text").is_err(),
-        "the key was never stored"
-    );
-    sealer.make(&mut tx, COUNTY, &one).await.expect("keys");
-    assert!(
-        sealer.open(COUNTY, "p-1", b"here", &lost).is_err(),
+        set.open("p-1", b"here", &lost).is_err(),
         "it is another key"
     );
 });
@@ -80,10 +80,11 @@ on_both!(a_key_of_a_rolled_back_transaction_is_forgotten, |engine| {
 on_both!(rows_wrapped_under_other_roots_are_a_fault, |engine| {
     let fresh = engine.fresh().await;
     let entropy = Entropy::seeded(5);
-    let one = owners(1..2);
     let mut tx = fresh.db.write().await.expect("begin");
-    let first = Sealer::new(&Vault::new(&Roots::fresh(&entropy)), &entropy);
-    first.make(&mut tx, COUNTY, &one).await.expect("keys");
-    let other = Sealer::new(&Vault::new(&Roots::fresh(&entropy)), &entropy);
-    assert!(other.fetch(&mut tx, COUNTY, &one).await.is_err());
+    let first = Sealer::new(&Roots::fresh(&entropy));
+    keys::of(&mut tx, &first, COUNTY, ["p-1"], &entropy)
+        .await
+        .expect("keys");
+    let other = Sealer::new(&Roots::fresh(&entropy));
+    assert!(keys::known(&mut tx, &other, COUNTY, ["p-1"]).await.is_err());
 });
