@@ -24,6 +24,12 @@ pub struct PackDoc {
     pub pack: String,
     pub version: i64,
     pub effective: Effective,
+    /// Words that end the messages of a verdict, of `danger`, and of rules that are `derived`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub closings: BTreeMap<String, Words>,
+    /// Messages that several rules share, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub messages: BTreeMap<String, Words>,
     #[serde(default)]
     pub lexicons: BTreeMap<String, LexiconDoc>,
     pub rules: Vec<RuleDoc>,
@@ -53,6 +59,40 @@ pub struct LexiconDoc {
 pub struct Words {
     pub zh: String,
     pub en: String,
+}
+
+/// A rule's message: its own words, or the name of a shared one. `{title}` stands for the title.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum MessageDoc {
+    Shared(String),
+    Own(Words),
+}
+
+impl<'de> Deserialize<'de> for MessageDoc {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Either;
+        impl<'de> serde::de::Visitor<'de> for Either {
+            type Value = MessageDoc;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("words in zh and en, or the name of a shared message")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<MessageDoc, E> {
+                Ok(MessageDoc::Shared(name.to_owned()))
+            }
+
+            fn visit_map<A: serde::de::MapAccess<'de>>(
+                self,
+                map: A,
+            ) -> Result<MessageDoc, A::Error> {
+                let members = serde::de::value::MapAccessDeserializer::new(map);
+                Words::deserialize(members).map(MessageDoc::Own)
+            }
+        }
+        from.deserialize_any(Either)
+    }
 }
 
 /// What a rule rests on.
@@ -100,7 +140,7 @@ pub struct RuleDoc {
     pub at: Vec<String>,
     #[serde(default)]
     pub clock: RuleClock,
-    pub message: Words,
+    pub message: MessageDoc,
     #[serde(default)]
     pub instead: Vec<String>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]

@@ -74,3 +74,13 @@ fn conditions_are_refused_before_they_run() {
         assert!(first.to_string().contains(expected), "{condition}: {first}");
     }
 }
+
+#[test]
+fn the_starter_pack_is_sound() {
+    let report = check(xiangyi_proto::pack::STARTER).unwrap_or_else(|faults| {
+        let lines: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        panic!("{}", lines.join("\n"));
+    });
+    assert_eq!(report.pack, "43");
+    println!("{report:?}");
+}

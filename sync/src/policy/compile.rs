@@ -11,9 +11,7 @@ use std::sync::Arc;
 use cel::common::types::CelMap;
 use cel::{Context, Program};
 use xiangyi_proto::kinds::Kind;
-use xiangyi_proto::pack::{
-    Basis, DangerState, PackDoc, RuleClock, RuleDoc, RuleVerdict, StatefulRule,
-};
+use xiangyi_proto::pack::{DangerState, PackDoc, RuleClock, RuleDoc, RuleVerdict, StatefulRule};
 use xiangyi_proto::{region, time};
 
 use super::RuleText;
@@ -22,12 +20,11 @@ use super::fault::PackFault;
 use super::lexicon::{LexiconSet, Lexicons};
 use super::reads::{Reader, Reads};
 use super::stateful;
+use super::wording;
 use crate::shape;
 
 /// Paths of one kind that can be told apart in a bit set; the last bit stands for the rest.
 const PATHS_MAX: usize = 63;
-/// What a worker can do instead.
-const INSTEAD: &[&str] = &["split", "work_time", "appeal"];
 
 /// A pack that is ready to judge.
 pub struct CompiledPack {
@@ -89,71 +86,6 @@ pub(super) struct Entry {
     pub skippable: bool,
 }
 
-/// What `pack check` says about a sound pack.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PackReport {
-    pub pack: String,
-    pub version: i64,
-    pub rules: usize,
-    pub lexicons: usize,
-    pub phrases: usize,
-    /// Rules that are looked at for every record of their kinds.
-    pub never_skipped: Vec<String>,
-}
-
-/// Reads a pack written in YAML.
-pub fn read(yaml: &str) -> Result<PackDoc, Vec<PackFault>> {
-    serde_norway::from_str(yaml).map_err(|error| {
-        let line = error.location().map(|place| place.line());
-        let fault = PackFault::of_pack("document", error.to_string());
-        vec![PackFault { line, ..fault }]
-    })
-}
-
-/// Reads and compiles a pack written in YAML; faults carry the lines of their rules.
-pub fn check(yaml: &str) -> Result<PackReport, Vec<PackFault>> {
-    let doc = read(yaml)?;
-    let compiled = compile(&doc).map_err(|mut faults| {
-        for fault in &mut faults {
-            fault.line = fault.rule.as_deref().and_then(|rule| line_of(yaml, rule));
-        }
-        faults
-    })?;
-    let never_skipped = |rule: &usize| {
-        let mut entries = compiled
-            .by_kind
-            .iter()
-            .flat_map(|(_, index)| &index.entries);
-        entries.any(|entry| entry.rule == *rule && !entry.skippable)
-    };
-    let always = (0..compiled.rules.len()).filter(never_skipped);
-    Ok(PackReport {
-        rules: doc.rules.len(),
-        lexicons: doc.lexicons.len(),
-        phrases: doc
-            .lexicons
-            .values()
-            .map(|lexicon| lexicon.acts.len())
-            .sum(),
-        never_skipped: always
-            .map(|rule| compiled.rules[rule].text.id.clone())
-            .collect(),
-        pack: doc.pack,
-        version: doc.version,
-    })
-}
-
-fn line_of(yaml: &str, rule: &str) -> Option<usize> {
-    let names = |line: &str| {
-        let id = line
-            .trim_start()
-            .trim_start_matches("- ")
-            .strip_prefix("id:");
-        id.is_some_and(|id| id.trim().trim_matches(['"', '\'']) == rule)
-    };
-    yaml.lines().position(names).map(|index| index + 1)
-}
-
 /// Compiles a pack; all its faults are listed, not only the first.
 pub fn compile(doc: &PackDoc) -> Result<CompiledPack, Vec<PackFault>> {
     let mut faults = Vec::new();
@@ -181,6 +113,7 @@ pub fn compile(doc: &PackDoc) -> Result<CompiledPack, Vec<PackFault>> {
         by_kind: Vec::new(),
         base,
     };
+    faults.extend(wording::closing_faults(doc));
     let mut ids = BTreeSet::new();
     for rule in &doc.rules {
         if !ids.insert(rule.id.as_str()) {
@@ -190,7 +123,7 @@ pub fn compile(doc: &PackDoc) -> Result<CompiledPack, Vec<PackFault>> {
                 "is taken by another rule",
             ));
         }
-        faults.extend(plain_faults(rule));
+        faults.extend(wording::faults(doc, rule));
         pack.add(doc, rule, &mut faults);
     }
     if faults.is_empty() {
@@ -207,67 +140,6 @@ fn day(text: &str, place: &str, faults: &mut Vec<PackFault>) -> i64 {
     })
 }
 
-/// Faults that need no engine: missing words, bases, kinds, and what may not go together.
-fn plain_faults(rule: &RuleDoc) -> Vec<PackFault> {
-    let mut faults = Vec::new();
-    let mut need = |met: bool, place: &str, message: &str| {
-        if !met {
-            faults.push(PackFault::of_rule(&rule.id, place, message));
-        }
-    };
-    let words = |text: &str| !text.trim().is_empty();
-    need(words(&rule.id), "id", "is missing");
-    need(
-        words(&rule.title.zh) && words(&rule.title.en),
-        "title",
-        "needs words in zh and en",
-    );
-    need(
-        words(&rule.message.zh) && words(&rule.message.en),
-        "message",
-        "needs words in zh and en",
-    );
-    need(words(&rule.clause), "clause", "is missing");
-    let basis = [&rule.basis.plan, &rule.basis.law, &rule.basis.practice];
-    let based = basis.into_iter().flatten().any(|text| words(text));
-    need(based, "basis", "needs a plan, a law or a practice");
-    need(!rule.kinds.is_empty(), "kinds", "names no kind");
-    let tests = [
-        rule.when.is_some(),
-        rule.mentions.is_some(),
-        rule.stateful.is_some(),
-    ];
-    let one = tests.into_iter().filter(|test| *test).count() == 1;
-    need(one, "when", "needs exactly one of when, mentions, stateful");
-    let one = rule.verdict.is_some() != rule.danger.is_some();
-    need(one, "verdict", "needs exactly one of verdict and danger");
-    let severe = rule.verdict >= Some(RuleVerdict::Hold);
-    need(
-        !(severe && rule.mentions.is_some()),
-        "verdict",
-        "text alone never rejects and never holds",
-    );
-    let rejects = rule.verdict == Some(RuleVerdict::Reject);
-    need(
-        !(rejects && rule.stateful.is_some()),
-        "verdict",
-        "facts alone never reject",
-    );
-    need(
-        rule.danger.is_none() || rule.stateful.is_none(),
-        "danger",
-        "is not read from facts",
-    );
-    let known = rule
-        .instead
-        .iter()
-        .all(|way| INSTEAD.contains(&way.as_str()));
-    need(known, "instead", "knows split, work_time and appeal");
-    let pointers = rule.at.iter().all(|at| at.starts_with('/'));
-    need(pointers, "at", "holds JSON pointers");
-    faults
-}
-
 impl CompiledPack {
     fn add(&mut self, doc: &PackDoc, rule: &RuleDoc, faults: &mut Vec<PackFault>) {
         let test = match self.test(rule) {
@@ -275,7 +147,7 @@ impl CompiledPack {
             Err(fault) => return faults.push(fault),
         };
         let compiled = Rule {
-            text: Arc::new(text_of(doc, rule)),
+            text: Arc::new(wording::text_of(doc, rule)),
             verdict: rule.verdict.unwrap_or(RuleVerdict::Tag),
             danger: rule.danger,
             clock: rule.clock,
@@ -447,29 +319,4 @@ pub(super) fn is_something(value: &serde_json::Value) -> bool {
         serde_json::Value::Array(list) => !list.is_empty(),
         _ => true,
     }
-}
-
-fn text_of(doc: &PackDoc, rule: &RuleDoc) -> RuleText {
-    RuleText {
-        id: rule.id.clone(),
-        pack: doc.pack.clone(),
-        version: doc.version,
-        clause: rule.clause.clone(),
-        basis: basis_of(&rule.basis),
-        title_zh: rule.title.zh.clone(),
-        title_en: rule.title.en.clone(),
-        message_zh: rule.message.zh.clone(),
-        message_en: rule.message.en.clone(),
-        instead: rule.instead.clone(),
-    }
-}
-
-fn basis_of(basis: &Basis) -> String {
-    let plan = basis.plan.iter().map(|plan| format!("行动方案 {plan}"));
-    let others = basis.law.iter().chain(&basis.practice).cloned();
-    let derived = basis.derived.then(|| "derived".to_owned());
-    plan.chain(others)
-        .chain(derived)
-        .collect::<Vec<_>>()
-        .join("; ")
 }

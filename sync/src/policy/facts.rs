@@ -11,6 +11,7 @@ use xiangyi_proto::kinds::{Kind, Op};
 use xiangyi_proto::time::HOUR_MS;
 
 use super::Question;
+use crate::geo;
 
 /// Hours around a fix in which another fix can contradict it: Hunan is crossed in eight.
 const TRAVEL_HOURS: i64 = 12;
@@ -20,7 +21,7 @@ const TRAVEL_HOURS: i64 = 12;
 pub enum FactKind {
     /// A worker's time at a visit; key is the person, note the mode of the visit.
     Presence = 1,
-    /// A fix of a check-in; key is the person, note `lat_e7,lng_e7,accuracy_m,system`.
+    /// A fix of a check-in; key is the person, note `lat_e7,lng_e7,accuracy_m`, rounded, WGS-84.
     Fix = 2,
     /// A check-in that a check-out can close; key is its record id.
     Arrival = 3,
@@ -162,12 +163,17 @@ fn text<'a>(record: &'a Value, name: &str) -> Option<&'a str> {
     record.get(name)?.as_str()
 }
 
-/// The fix of a check-in as the note of a fact.
+/// Degrees × 10⁷ to which a fact rounds a fix: some 1,100 m. Rules over facts ask whether a road
+/// could be driven, not where somebody stood.
+const FIX_GRAIN_E7: f64 = 100_000.0;
+/// Metres that rounding can add on top of the accuracy.
+const FIX_GRAIN_M: f64 = 800.0;
+
+/// The fix of a check-in as the note of a fact: rounded, in WGS-84.
 pub(super) fn fix_note(record: &Value) -> Option<String> {
-    let fix = record.get("fix")?;
-    let number = |name: &str| fix.get(name).and_then(Value::as_i64);
-    let (lat, lng) = (number("lat_e7")?, number("lng_e7")?);
-    let accuracy = number("accuracy_m").unwrap_or(0);
-    let system = fix.get("system")?.as_str()?;
-    Some(format!("{lat},{lng},{accuracy},{system}"))
+    let (point, accuracy_m) = geo::fix_of(record)?;
+    let round = |degrees: f64| (degrees * 1e7 / FIX_GRAIN_E7).round() * FIX_GRAIN_E7;
+    let (lat, lng) = (round(point.lat), round(point.lng));
+    let accuracy_m = (accuracy_m + FIX_GRAIN_M).ceil();
+    Some(format!("{lat:.0},{lng:.0},{accuracy_m:.0}"))
 }

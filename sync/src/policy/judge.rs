@@ -18,7 +18,7 @@ use super::lexicon::LexiconSet;
 use super::mentions::fold;
 use super::packs::PackSet;
 use super::view::{At, Names, View};
-use super::{Danger, Hit, Judgement, Question, RuleText, engine, stateful};
+use super::{Danger, Hit, Judgement, Question, engine, stateful, wording};
 use crate::shape::{self, Shape};
 
 /// Texts of fewer characters are names and addresses, not narrative.
@@ -206,9 +206,13 @@ impl Judge<'_> {
         judgement
             .faults
             .push(PackFault::of_rule(&rule.text.id, "when", failed));
-        let known = judgement.hits.iter().any(|hit| hit.rule.id == PACK_FAULT);
+        let known = judgement
+            .hits
+            .iter()
+            .any(|hit| hit.rule.id == wording::PACK_FAULT);
         if !known {
-            let rule = Arc::new(pack_fault(self.chosen.pack));
+            let pack = self.chosen.pack;
+            let rule = Arc::new(wording::pack_fault(&pack.code, pack.version));
             let (verdict, at) = (RuleVerdict::Hold, Vec::new());
             judgement.hits.push(Hit { rule, verdict, at });
         }
@@ -217,29 +221,6 @@ impl Judge<'_> {
 
 const fn may_apply(entry: &Entry, present: u64, mentioned: LexiconSet) -> bool {
     !entry.skippable || entry.reads & present != 0 || entry.lexicons & mentioned != 0
-}
-
-/// Rule id of a hold that stands for a condition that failed.
-const PACK_FAULT: &str = "pack-fault";
-
-fn pack_fault(pack: &CompiledPack) -> RuleText {
-    RuleText {
-        id: PACK_FAULT.to_owned(),
-        pack: pack.code.clone(),
-        version: pack.version,
-        clause: "规则包故障".to_owned(),
-        basis: String::new(),
-        title_zh: "规则没能算出结果".to_owned(),
-        title_en: "A rule could not be worked out".to_owned(),
-        message_zh: "这条记录已经收下，暂时等人工查看。原因是规则包里有一条规则没能算出结果，\
-            不是您填错了。您不用重填；有疑问请问县级社工总站，审核结果出来后也可以申诉。"
-            .to_owned(),
-        message_en: "This record has been received and waits for a person to look at it, because \
-            a rule of the pack could not be worked out. You did nothing wrong and need not fill \
-            it in again. Ask the county hub; you may appeal once it is decided."
-            .to_owned(),
-        instead: Vec::new(),
-    }
 }
 
 /// Danger first: refusals become holds, tags take the professional class away.
@@ -251,6 +232,7 @@ fn settle(judgement: &mut Judgement) {
     for hit in &mut judgement.hits {
         if hit.verdict == RuleVerdict::Reject && !judgement.danger.is_empty() {
             hit.verdict = RuleVerdict::Hold;
+            hit.rule = Arc::new(wording::lowered(&hit.rule));
         }
         if hit.verdict == RuleVerdict::Tag {
             judgement.class = judgement.class.min(Class::Assistive);

@@ -6,6 +6,7 @@
 //! exchange belong to the callers.
 
 mod catalogue;
+mod check;
 mod compile;
 mod engine;
 mod facts;
@@ -18,6 +19,7 @@ mod reads;
 mod script;
 mod stateful;
 mod view;
+mod wording;
 
 use std::sync::Arc;
 
@@ -28,7 +30,8 @@ use xiangyi_proto::time::TimeQuality;
 use xiangyi_proto::verdict::RuleRef;
 
 pub use catalogue::{class_of, service};
-pub use compile::{CompiledPack, PackReport, check, compile, read};
+pub use check::{PackReport, check, read};
+pub use compile::{CompiledPack, compile};
 pub use facts::{Fact, FactKey, FactKind, facts_made, facts_wanted};
 pub use fault::PackFault;
 pub use lexicon::Lexicons;

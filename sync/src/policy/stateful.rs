@@ -9,15 +9,11 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use xiangyi_proto::kinds::Kind;
 use xiangyi_proto::pack::StatefulRule;
-use xiangyi_proto::time::MINUTE_MS;
+use xiangyi_proto::time::{HOUR_MS, MINUTE_MS};
 
 use super::Question;
 use super::facts::{Fact, FactKind, fix_note};
-
-/// Metres of one degree of latitude.
-const METRES_PER_DEGREE: f64 = 111_320.0;
-/// Metres by which the two coordinate systems differ at most in the province.
-const SYSTEMS_DIFFER_M: f64 = 700.0;
+use crate::geo::{self, Wgs84};
 
 /// Parameters of a built-in, with the values that hold when the pack names none.
 #[derive(Debug, Clone, PartialEq)]
@@ -106,56 +102,28 @@ fn overlaps(params: &Params, q: &Question, facts: &[Fact]) -> bool {
     spans.map(shared).any(|ms| ms > params.tolerance_ms)
 }
 
-/// A fix as facts keep it: degrees, metres of accuracy, system.
-struct Fix<'a> {
-    lat: f64,
-    lng: f64,
-    accuracy_m: f64,
-    system: &'a str,
-}
-
-impl<'a> Fix<'a> {
-    fn of_note(note: &'a str) -> Option<Self> {
-        let mut parts = note.split(',');
-        let mut number = || parts.next()?.parse::<f64>().ok();
-        let (lat, lng, accuracy_m) = (number()? / 1e7, number()? / 1e7, number()?);
-        let system = parts.next()?;
-        Some(Self {
-            lat,
-            lng,
-            accuracy_m,
-            system,
-        })
-    }
-
-    /// The least metres that can lie between two fixes.
-    fn metres_to(&self, other: &Self) -> f64 {
-        let north = (self.lat - other.lat) * METRES_PER_DEGREE;
-        let middle = f64::midpoint(self.lat, other.lat).to_radians();
-        let east = (self.lng - other.lng) * METRES_PER_DEGREE * middle.cos();
-        let differ = if self.system == other.system {
-            0.0
-        } else {
-            SYSTEMS_DIFFER_M
-        };
-        north.hypot(east) - self.accuracy_m - other.accuracy_m - differ
-    }
+/// A fix as facts keep it: a point and the metres by which it may be off.
+fn fix_in(note: &str) -> Option<(Wgs84, f64)> {
+    let mut parts = note.split(',').map(str::parse::<f64>);
+    let mut number = || parts.next()?.ok();
+    let (lat, lng) = (number()? / 1e7, number()? / 1e7);
+    Some((Wgs84 { lat, lng }, number()?))
 }
 
 fn travels(params: &Params, q: &Question, facts: &[Fact]) -> bool {
     let note = fix_note(q.record);
-    let Some(here) = note.as_deref().and_then(Fix::of_note) else {
+    let Some((here, here_off_m)) = note.as_deref().and_then(fix_in) else {
         return false;
     };
     let fixes = facts.iter();
     let mut others = fixes.filter(|fact| fact.kind == FactKind::Fix && fact.key == q.author);
     others.any(|fact| {
-        let Some(there) = Fix::of_note(&fact.note) else {
+        let Some((there, there_off_m)) = fix_in(&fact.note) else {
             return false;
         };
-        let metres = here.metres_to(&there);
-        let hours = fact.from_ms.abs_diff(q.estimated_at) as f64 / 3_600_000.0;
-        metres > params.metres_min && metres > params.kmh_max * 1_000.0 * hours
+        let at_least_m = geo::metres(here, there) - here_off_m - there_off_m;
+        let hours = fact.from_ms.abs_diff(q.estimated_at) as f64 / HOUR_MS as f64;
+        at_least_m > params.metres_min && at_least_m > params.kmh_max * 1_000.0 * hours
     })
 }
 
