@@ -60,6 +60,12 @@ impl Problem {
     }
 }
 
+/// The words of a field fault by its wire name: Chinese, English; empty for an unknown name.
+pub fn field_words(name: &str) -> (&'static str, &'static str) {
+    let code = FieldCode::ALL.iter().find(|code| code.name() == name);
+    code.map_or(("", ""), |code| (code.zh(), code.en()))
+}
+
 impl FieldError {
     /// What is wrong at a JSON pointer, with the code's own words.
     pub fn of(pointer: impl Into<String>, code: FieldCode) -> Self {
