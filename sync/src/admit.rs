@@ -12,9 +12,9 @@ use xiangyi_proto::time::Millis;
 use xiangyi_proto::{limits, region};
 
 use crate::check::{self, Faults};
-use crate::policy::PackSet;
+use crate::policy::{Danger, PackSet};
 use crate::world::Admitted;
-use crate::{clock_quality, digest, kinds};
+use crate::{clock_quality, digest, kinds, merge};
 
 /// Who sends, from which device, and what its clocks said.
 #[derive(Debug, Clone)]
@@ -94,6 +94,8 @@ fn admitted(
         digest,
         content: digest::content(&mutation),
         key: None,
+        waited: false,
+        released: false,
         faults: Vec::new(),
         judgement: None,
         danger: Vec::new(),
@@ -108,9 +110,10 @@ fn admitted(
 fn judge_or_listen(item: &mut Admitted, faults: &Faults, packs: &PackSet) {
     if faults.is_empty() {
         judge(item, packs);
-        if let Some(judgement) = &item.judgement {
-            item.danger = judgement.danger.clone();
-        }
+        item.danger = match &item.judgement {
+            Some(judgement) => judgement.danger.clone(),
+            None => danger_of_patch(item, packs),
+        };
         return;
     }
     let mut text = String::new();
@@ -118,6 +121,18 @@ fn judge_or_listen(item: &mut Admitted, faults: &Faults, packs: &PackSet) {
         texts(body, &mut text);
     }
     item.danger = packs.danger_in_text(&text);
+}
+
+/// Danger in what a patch writes; what the record said before was listened to before.
+fn danger_of_patch(item: &Admitted, packs: &PackSet) -> Vec<Danger> {
+    let Some(kind) = item.kind.filter(|_| item.mutation.op != Op::Void) else {
+        return Vec::new();
+    };
+    let mut written = Value::Object(serde_json::Map::new());
+    for (pointer, value) in item.mutation.set.iter().chain(&item.mutation.add) {
+        merge::put(&mut written, pointer, value.clone());
+    }
+    packs.judge(&kinds::question(item, kind, &written)).danger
 }
 
 /// What can be read of a mutation that does not parse: its number, its id, its text.
@@ -171,7 +186,7 @@ fn lenient(text: &str, faults: &mut Faults) -> Result<Mutation, Nameless> {
         monotonic_ms: None,
         boot: None,
         needs: Vec::new(),
-        body: value.get("body").cloned(),
+        body: value.get("body").or_else(|| value.get("set")).cloned(),
         set: Default::default(),
         unset: Vec::new(),
         add: Default::default(),

@@ -6,14 +6,14 @@
 use serde_json::{Value, json};
 use xiangyi_proto::ids::RecordId;
 use xiangyi_proto::kinds::{Kind, Life, Op};
-use xiangyi_proto::limits::{GRANT_GRACE_HOURS, HELD_MISSING_DAYS};
-use xiangyi_proto::time::{DAY_MS, HOUR_MS, TimeQuality};
-use xiangyi_proto::verdict::{HeldFor, Verdict, VerdictName};
+use xiangyi_proto::limits::GRANT_GRACE_HOURS;
+use xiangyi_proto::time::{HOUR_MS, TimeQuality};
+use xiangyi_proto::verdict::{Verdict, VerdictName};
 
 use crate::effects::LogWrite;
 use crate::policy::Danger;
 use crate::world::{Admitted, Env, Record, World};
-use crate::{decide, digest, hold, merge, review, slots, words};
+use crate::{decide, digest, hold, kinds, merge, review, slots, words};
 
 /// What became of an item.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,10 +27,12 @@ pub enum Outcome {
 
 /// Says whether any number of these items was used for something else; then none may be applied.
 pub fn is_forked(world: &World, items: &[Admitted]) -> bool {
-    items.iter().any(|item| {
+    let mut met = std::collections::HashMap::new();
+    items.iter().filter(|item| item.key.is_none()).any(|item| {
         let key = (item.device.clone(), item.mutation.n);
-        let past = world.by_number.get(&key).filter(|_| item.key.is_none());
-        past.is_some_and(|past| past.digest != item.digest)
+        let past = world.by_number.get(&key).map(|past| past.digest);
+        let first = *met.entry(key).or_insert(past.unwrap_or(item.digest));
+        first != item.digest
     })
 }
 
@@ -125,20 +127,38 @@ fn by_content(world: &mut World, item: &Admitted) -> Option<Verdict> {
     let key = (item.mutation.id, item.content);
     let (device, n) = world.by_content.get(&key)?.clone();
     let past = world.answer(&device, n)?;
-    let by_pack = past
-        .verdict
-        .rule
-        .as_ref()
-        .is_some_and(|rule| !rule.pack.is_empty());
-    if past.verdict.verdict == VerdictName::Rejected && !by_pack {
-        world.by_content.remove(&key);
-        world.effects.forgotten.push(key);
+    if !stands(&past.verdict) {
+        forget(world, item.mutation.id, item.content);
         return None;
     }
     if past.author != item.person {
         return None;
     }
     Some(duplicate(item, Some(past.verdict.clone())))
+}
+
+/// Whether the same content would be answered the same: it was stored, waits, or a pack refused it.
+fn stands(verdict: &Verdict) -> bool {
+    match verdict.verdict {
+        VerdictName::Accepted | VerdictName::Merged | VerdictName::Held => true,
+        VerdictName::Rejected => verdict
+            .rule
+            .as_ref()
+            .is_some_and(|rule| !rule.pack.is_empty()),
+        VerdictName::Duplicate | VerdictName::Conflict | VerdictName::Invalid => false,
+    }
+}
+
+/// Lets a content be judged afresh when it comes again.
+pub fn forget(world: &mut World, record: RecordId, content: digest::Digest) {
+    let key = (record, content);
+    world.by_content.remove(&key);
+    world.effects.forgotten.push(key);
+    for row in &mut world.effects.log {
+        if row.record == record && row.content == Some(content) {
+            row.content = None;
+        }
+    }
 }
 
 /// Decides an item; `reviewed` skips what a reviewer has released it from.
@@ -185,10 +205,15 @@ fn scope(world: &World, item: &Admitted, kind: Kind) -> Scope {
         .grants
         .get(&item.person)
         .map_or(&[][..], Vec::as_slice);
+    // Places and lots are the county's: who serves at one station may ask for those of another.
+    let around = |grant: &crate::world::Granted| {
+        mutation.unit.starts_with(&grant.unit)
+            || kind.spec().life == Life::Slot && grant.unit.starts_with(&mutation.unit)
+    };
     let fitting = || {
         grants
             .iter()
-            .filter(|grant| roles.contains(&grant.role) && mutation.unit.starts_with(&grant.unit))
+            .filter(|grant| roles.contains(&grant.role) && around(grant))
     };
     if fitting().any(|grant| grant.holds_at(item.received_at)) {
         return Scope::Open;
@@ -219,7 +244,7 @@ fn dependencies(
     if let Some(body) = &item.mutation.body {
         needs.extend(decide::named(kind, body));
     }
-    if item.mutation.op != Op::Appeal && world.held_about(id).is_some() && kind != Kind::Review {
+    if item.mutation.op != Op::Appeal && kind != Kind::Review && world.is_behind_held(item) {
         needs.push(id);
     }
     let refused = |need: &&RecordId| {
@@ -236,20 +261,7 @@ fn dependencies(
         .into_iter()
         .filter(|need| *need == id || !decide::may_name(world, item, kind, *need, env.now))
         .collect();
-    if missing.is_empty() {
-        return None;
-    }
-    let until = item.received_at + HELD_MISSING_DAYS * DAY_MS;
-    let verdict = hold::store(
-        world,
-        item,
-        HeldFor::Missing,
-        None,
-        missing,
-        Some(until),
-        env,
-    );
-    Some(words::tell(verdict, "waits-for-record"))
+    (!missing.is_empty()).then(|| hold::for_missing(world, item, missing, env))
 }
 
 fn create(
@@ -270,15 +282,16 @@ fn create(
         return words::rejected(n, id, rule);
     }
     let body = item.mutation.body.take().unwrap_or(Value::Null);
-    let mut gate = decide::gate(world, item, kind, &body, env, reviewed);
-    let verdict = match gate.refusal.take() {
+    let asked = kinds::question(item, kind, &body);
+    let mut gate = decide::gate(world, item, &asked, env, reviewed);
+    match gate.refusal.take() {
         Some(decide::Stop::Reject(hit)) => {
             item.mutation.body = Some(body);
-            return decide::refuse(world, item, kind, &hit);
+            decide::refuse(world, item, kind, &hit)
         }
         Some(decide::Stop::Hold(hit)) => {
             item.mutation.body = Some(body);
-            return hold::for_review(world, item, decide::cited(item, &hit), env);
+            hold::for_review(world, item, decide::cited(item, &hit), env)
         }
         None => {
             let record =
@@ -286,30 +299,23 @@ fn create(
             review::note_refiling(world, &record, env);
             decide::kept(world, item, record, gate.notices, env)
         }
-    };
-    world
-        .by_content
-        .insert((id, item.content), (item.device.clone(), n));
-    verdict
+    }
 }
 
 fn log(world: &mut World, item: &Admitted, verdict: &Verdict) {
-    let by_pack = verdict
-        .rule
-        .as_ref()
-        .is_some_and(|rule| !rule.pack.is_empty());
-    let counts = match verdict.verdict {
-        VerdictName::Accepted | VerdictName::Merged | VerdictName::Held => true,
-        VerdictName::Rejected => by_pack,
-        _ => false,
-    };
     let number = (item.device.clone(), item.mutation.n);
-    let content = (counts && item.mutation.op != Op::Appeal).then_some(item.content);
-    if content.is_some() {
-        world
+    let key = (item.mutation.id, item.content);
+    // Of one content one row speaks, though two people may send the same.
+    let speaks = stands(verdict)
+        && item.mutation.op != Op::Appeal
+        && world
             .by_content
-            .insert((item.mutation.id, item.content), number.clone());
+            .get(&key)
+            .is_none_or(|first| *first == number);
+    if speaks {
+        world.by_content.insert(key, number);
     }
+    let content = speaks.then_some(item.content);
     write_log(world, item, item.device.clone(), content, verdict);
 }
 
@@ -369,7 +375,11 @@ fn open_incident(world: &mut World, item: &Admitted, danger: &Danger, env: &Env<
         "defects": defects,
         "text": item.mutation.body.as_ref().map(Value::to_string).unwrap_or_default(),
     });
-    let record = server_record(item, Kind::Incident, id, body);
+    let mut record = server_record(item, Kind::Incident, id, body);
+    // Whatever unit a malformed record names, the reviewers of this county must see it.
+    if xiangyi_proto::region::shard_of(&record.unit) != Some(world.shard) {
+        record.unit = world.shard.to_string();
+    }
     world.keep(record, env);
 }
 

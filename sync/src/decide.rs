@@ -8,7 +8,7 @@ use xiangyi_proto::role::Role;
 use xiangyi_proto::time::{MINUTE_MS, Millis};
 use xiangyi_proto::verdict::{Notice, RuleRef, Verdict, VerdictName};
 
-use crate::policy::{Hit, Judgement, RuleText};
+use crate::policy::{self, Fact, Hit, Judgement, Question, RuleText};
 use crate::wants::id_at;
 use crate::world::{Admitted, Env, Record, Refusal, World};
 use crate::{apply, digest, kinds};
@@ -31,17 +31,17 @@ pub struct Gate {
 /// Asks every rule about a body. A reviewer's release lets the record through with notices only.
 pub fn gate(
     world: &World,
-    item: &mut Admitted,
-    kind: Kind,
-    body: &Value,
+    item: &Admitted,
+    asked: &Question<'_>,
     env: &Env<'_>,
     reviewed: bool,
 ) -> Gate {
-    let question = kinds::question(item, kind, body);
-    let stateful = env.packs.judge_stateful(&question, &world.facts);
+    let stateful = env
+        .packs
+        .judge_stateful(asked, &facts_for(world, item, asked));
     let judgement = match &item.judgement {
         Some(judgement) if item.mutation.op != Op::Patch => judgement.clone(),
-        _ => env.packs.judge(&question),
+        _ => env.packs.judge(asked),
     };
     let Judgement {
         mut hits,
@@ -66,7 +66,7 @@ pub fn gate(
             RuleVerdict::Reject if !reviewed => stop(&mut gate, Stop::Reject(hit)),
             RuleVerdict::Hold if !reviewed => stop(&mut gate, Stop::Hold(hit)),
             RuleVerdict::Amend => {
-                let whole = gate.amended.take().unwrap_or_else(|| body.clone());
+                let whole = gate.amended.take().unwrap_or_else(|| asked.record.clone());
                 gate.amended = Some(without(whole, &hit.at));
                 gate.notices.push(notice(&hit));
             }
@@ -74,6 +74,14 @@ pub fn gate(
         }
     }
     gate
+}
+
+/// The facts a question needs and no others, whatever else its batch has loaded.
+fn facts_for(world: &World, item: &Admitted, asked: &Question<'_>) -> Vec<Fact> {
+    let keys = policy::facts_wanted(asked);
+    let fits =
+        |fact: &&Fact| fact.record != item.mutation.id && keys.iter().any(|key| fact.is_under(key));
+    world.facts.iter().filter(fits).cloned().collect()
 }
 
 /// The severest stop wins; the others are told as notices of a refusal.
@@ -252,7 +260,11 @@ pub fn restate(
 }
 
 /// A new record out of an item.
-pub fn fresh_record(item: &Admitted, kind: Kind, body: Value, class: &str) -> Record {
+pub fn fresh_record(item: &Admitted, kind: Kind, mut body: Value, class: &str) -> Record {
+    if let Value::Object(members) = &mut body {
+        // Null says nothing and is not stored; what the server derives must find its place free.
+        members.retain(|_, value| !value.is_null());
+    }
     let (begun, _) = kinds::rules(kind).span(&body, item.occurred_at);
     let mut record = apply::server_record(item, kind, item.mutation.id, body);
     record.estimated_at = begun.saturating_add(item.shift_ms);

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 use xiangyi_proto::ids::RecordId;
-use xiangyi_proto::kinds::Kind;
-use xiangyi_proto::limits::HELD_REVIEW_ESCALATES_DAYS;
+use xiangyi_proto::kinds::{Kind, Op};
+use xiangyi_proto::limits::{HELD_MISSING_DAYS, HELD_REVIEW_ESCALATES_DAYS};
 use xiangyi_proto::time::{DAY_MS, Millis};
 use xiangyi_proto::verdict::{HeldFor, Verdict, VerdictName};
 
@@ -60,7 +60,10 @@ pub fn store(
         "until": until_at,
         "escalated": false,
     });
-    let seq = world.keep(apply::server_record(item, Kind::Held, id, body), env);
+    let mut record = apply::server_record(item, Kind::Held, id, body);
+    // An item that is held once more goes on from the row that was taken away.
+    record.rev = world.records.get(&id).map_or(1, |old| old.rev + 1);
+    let seq = world.keep(record, env);
     let held = Held {
         id,
         item: item.clone(),
@@ -126,7 +129,11 @@ pub fn settle(world: &mut World, env: &Env<'_>) {
             }
         } else if let Some(id) = world.refused.pop() {
             for waiter in waiters(world, id) {
-                end(world, waiter, "dependency-refused", env);
+                if world.live(id).is_some() || stands_alone(world, waiter, id) {
+                    release_from(world, waiter, id, env);
+                } else {
+                    end(world, waiter, "dependency-refused", env);
+                }
             }
         } else {
             return;
@@ -140,14 +147,63 @@ fn waiters(world: &World, id: RecordId) -> Vec<RecordId> {
         .values()
         .filter(|held| held.needs.contains(&id))
         .collect();
-    list.sort_by_key(|held| {
-        (
-            held.item.received_at,
-            held.item.device.clone(),
-            held.item.mutation.n,
-        )
-    });
+    list.sort_by(|a, b| a.item.arrival().cmp(&b.item.arrival()));
     list.iter().map(|held| held.id).collect()
+}
+
+/// Whether an item makes the record it is about, such as a cleaned one behind a refused one.
+fn makes_record(item: &Admitted) -> bool {
+    match item.mutation.op {
+        Op::Create | Op::Appeal => true,
+        Op::Request => {
+            let want = item
+                .mutation
+                .body
+                .as_ref()
+                .and_then(|body| body.get("want"));
+            want.is_none_or(|want| want == "join")
+        }
+        Op::Patch | Op::Void => false,
+    }
+}
+
+fn stands_alone(world: &World, waiter: RecordId, id: RecordId) -> bool {
+    world
+        .held
+        .get(&waiter)
+        .is_some_and(|held| held.item.mutation.id == id && makes_record(&held.item))
+}
+
+/// A record that is not here, or not theirs, is waited for: the same answer, so that nothing is
+/// disclosed. What the author knows to be refused is not waited for.
+pub fn until_here(world: &mut World, item: &Admitted, env: &Env<'_>) -> Verdict {
+    let (n, id) = (item.mutation.n, item.mutation.id);
+    let gone = !world.records.contains_key(&id)
+        && world
+            .refusals_of(id)
+            .last()
+            .is_some_and(|last| last.state != "appealed" && last.author == item.person);
+    if gone {
+        return words::rejected(n, id, "dependency-refused");
+    }
+    for_missing(world, item, BTreeSet::from([id]), env)
+}
+
+/// Holds an item until records arrive.
+pub fn for_missing(
+    world: &mut World,
+    item: &Admitted,
+    needs: BTreeSet<RecordId>,
+    env: &Env<'_>,
+) -> Verdict {
+    let wait = HELD_MISSING_DAYS * DAY_MS;
+    // Days that passed before a reviewer, not the sender, let it go on do not count.
+    let until = match item.received_at + wait {
+        past if past <= env.now => env.now + wait,
+        until => until,
+    };
+    let verdict = store(world, item, HeldFor::Missing, None, needs, Some(until), env);
+    words::tell(verdict, "waits-for-record")
 }
 
 fn release_from(world: &mut World, waiter: RecordId, arrived: RecordId, env: &Env<'_>) {
@@ -167,8 +223,11 @@ fn release_from(world: &mut World, waiter: RecordId, arrived: RecordId, env: &En
 /// Judges a held item again and tells its author what became of it.
 pub fn rejudge(world: &mut World, held: Held, env: &Env<'_>, reviewed: bool) -> Verdict {
     let mut item = held.item;
+    item.waited = true;
+    item.released |= reviewed;
     admit::judge(&mut item, env.packs);
-    let verdict = apply::decide(world, &mut item, env, reviewed);
+    let released = item.released;
+    let verdict = apply::decide(world, &mut item, env, released);
     if verdict.is_final() {
         finalise(world, &item, &verdict, env);
     }
@@ -181,26 +240,27 @@ pub fn end(world: &mut World, id: RecordId, rule: &str, env: &Env<'_>) {
         return;
     };
     let verdict = words::rejected(held.item.mutation.n, held.item.mutation.id, rule);
-    world
-        .effects
-        .forgotten
-        .push((held.item.mutation.id, held.item.content));
-    world
-        .by_content
-        .remove(&(held.item.mutation.id, held.item.content));
-    world.refused.push(held.item.mutation.id);
+    apply::forget(world, held.item.mutation.id, held.item.content);
     finalise(world, &held.item, &verdict, env);
 }
 
-/// Logs a final verdict and puts it into the author's mailbox.
+/// Logs a final verdict, puts it into the author's mailbox, and moves who waited behind it.
 pub fn finalise(world: &mut World, item: &Admitted, verdict: &Verdict, env: &Env<'_>) {
-    apply::write_log(
-        world,
-        item,
-        format!("{FINAL}{}", item.device),
-        None,
-        verdict,
-    );
+    if world.live(item.mutation.id).is_some() {
+        world.arrived.push(item.mutation.id);
+    } else if makes_record(item) && !verdict.verdict.is_stored() {
+        world.refused.push(item.mutation.id);
+    }
+    let device = format!("{FINAL}{}", item.device);
+    // What an appeal brought in is the answer to its content from now on.
+    let key = (item.mutation.id, item.content);
+    let speaks = verdict.verdict.is_stored() && !world.by_content.contains_key(&key);
+    if speaks {
+        world
+            .by_content
+            .insert(key, (device.clone(), item.mutation.n));
+    }
+    apply::write_log(world, item, device, speaks.then_some(item.content), verdict);
     let n = item.mutation.n.to_be_bytes();
     let id = digest::derived_id("verdict", &[item.device.as_bytes(), &n]);
     let body = json!({

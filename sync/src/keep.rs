@@ -14,7 +14,7 @@ use crate::effects::RowWrite;
 use crate::policy::{Fact, Question};
 use crate::project::{self, Copy};
 use crate::wants::id_at;
-use crate::world::{Env, Record, World};
+use crate::world::{Env, Record, Slot, World};
 use crate::{kinds, policy, sums};
 
 /// Days of a month, for the age of visits; the longest.
@@ -27,6 +27,10 @@ impl World {
     /// Stores a new revision of a record: derives, numbers, places, counts.
     pub fn keep(&mut self, mut record: Record, env: &Env<'_>) -> Seq {
         let old = self.records.get(&record.id).cloned();
+        if record.void {
+            // The store keeps nothing of it, so the rest of this batch must not know more.
+            record.body = Value::Object(serde_json::Map::new());
+        }
         if !record.void {
             kinds::rules(record.kind).derive(&mut record, self, env);
         }
@@ -60,7 +64,8 @@ impl World {
         if kind == Kind::Client {
             self.replace_visits(id, env.now);
         }
-        if old.is_none_or(|old| old.void) {
+        // Somebody who was not assigned may be now.
+        if kind == Kind::Client || old.is_none_or(|old| old.void) {
             self.arrived.push(id);
         }
         seq
@@ -245,7 +250,18 @@ impl World {
     }
 
     fn open_slots(&mut self, record: &Record) {
-        for (name, fresh) in kinds::rules(record.kind).slots(record) {
+        let fresh = kinds::rules(record.kind).slots(record);
+        let closed = |(key, slot): (&(RecordId, String), &Slot)| {
+            let gone = key.0 == record.id && !fresh.iter().any(|(name, _)| *name == key.1);
+            (gone && slot.capacity > 0).then(|| (key.clone(), slot.clone()))
+        };
+        let closed: Vec<_> = self.slots.iter().filter_map(closed).collect();
+        for (key, mut slot) in closed {
+            slot.capacity = 0;
+            self.slots.insert(key.clone(), slot.clone());
+            self.effects.slots.insert(key, slot);
+        }
+        for (name, fresh) in fresh {
             let key = (record.id, name);
             let mut slot = self
                 .slots

@@ -3,20 +3,18 @@
 //! A patch changes exactly the paths it takes. A field that an old phone does not know is never
 //! touched, because only named paths are written.
 
-use std::collections::BTreeSet;
-
 use serde_json::{Map, Value};
 use xiangyi_proto::ids::RecordId;
-use xiangyi_proto::kinds::{Kind, Merge, Op};
-use xiangyi_proto::limits::HELD_MISSING_DAYS;
+use xiangyi_proto::kinds::{Kind, Merge, Op, See};
 use xiangyi_proto::role::Role;
-use xiangyi_proto::time::{DAY_MS, MINUTE_MS};
-use xiangyi_proto::verdict::{HeldFor, Verdict, VerdictName};
+use xiangyi_proto::time::MINUTE_MS;
+use xiangyi_proto::verdict::{Verdict, VerdictName};
 
 use crate::check::{self, Faults};
 use crate::decide::{self, Stop};
+use crate::policy::Question;
 use crate::world::{Admitted, Env, Record, World};
-use crate::{hold, kinds, tree, words};
+use crate::{hold, kinds, project, slots, tree, words};
 
 /// Minutes in which a check-in's author may void it alone.
 const VOID_MINUTES: i64 = 10;
@@ -85,7 +83,7 @@ fn unite(merged: &mut Merged, pointer: &str, added: &Value) {
 }
 
 /// Writes a value at a pointer, making objects on the way; null takes the member away.
-fn put(body: &mut Value, pointer: &str, value: Value) {
+pub fn put(body: &mut Value, pointer: &str, value: Value) {
     let mut names: Vec<&str> = pointer.split('/').skip(1).collect();
     let Some(last) = names.pop() else { return };
     let mut at = body;
@@ -147,19 +145,22 @@ pub fn patch(
 ) -> Verdict {
     let (n, id) = (item.mutation.n, item.mutation.id);
     let Some(record) = world.records.get(&id).cloned() else {
-        return not_here(world, item, env);
+        return hold::until_here(world, item, env);
     };
-    if record.kind != kind || !may_touch(world, item, &record) {
-        return not_here(world, item, env);
-    }
-    if record.void {
+    if record.kind == kind && record.void && knew(item, &record) {
         return words::rejected(n, id, "void-gone");
+    }
+    if record.void || record.kind != kind || !may_touch(world, item, &record) {
+        return hold::until_here(world, item, env);
     }
     if record.text("/state") == Some("approved") {
         return words::rejected(n, id, "locked");
     }
     let merged = merge(&record, item);
-    if let Some(verdict) = conflict_or_fault(item, &record, &merged) {
+    if let Some(mut verdict) = conflict_or_fault(item, &record, &merged) {
+        if verdict.verdict == VerdictName::Conflict {
+            verdict.current = in_view(&record, item);
+        }
         return verdict;
     }
     if let Some(rule) = slots_fault(world, &record, &merged.body) {
@@ -179,7 +180,6 @@ fn conflict_or_fault(item: &mut Admitted, record: &Record, merged: &Merged) -> O
         let mut verdict = Verdict::bare(n, id, VerdictName::Conflict);
         verdict.fields.clone_from(&merged.asked);
         verdict.rev = Some(record.rev);
-        verdict.current = Some(record.body.clone());
         return Some(verdict);
     }
     let mut plain = merged.body.clone();
@@ -198,6 +198,22 @@ fn conflict_or_fault(item: &mut Admitted, record: &Record, merged: &Merged) -> O
     })
 }
 
+/// The stored record as far as the sender reads it: whole from the mailbox, else a lead's card or
+/// what the county sees.
+fn in_view(record: &Record, item: &Admitted) -> Option<Value> {
+    let mailbox = format!("person:{}", item.person);
+    if record.placed.contains_key(&mailbox) {
+        return Some(record.body.clone());
+    }
+    let shows = match record.kind {
+        Kind::Client => See::Card,
+        Kind::Activity => See::County,
+        _ => return None,
+    };
+    let copy = project::copy(record.kind, &record.body, shows);
+    serde_json::from_str(&project::join(&copy.open, copy.sealed.as_deref())).ok()
+}
+
 fn judged(
     world: &mut World,
     item: &mut Admitted,
@@ -207,7 +223,9 @@ fn judged(
     reviewed: bool,
 ) -> Verdict {
     let kind = record.kind;
-    let mut gate = decide::gate(world, item, kind, &merged.body, env, reviewed);
+    let asked = asked(&record, item, &merged);
+    let (estimated_at, quality) = (asked.estimated_at, asked.quality);
+    let mut gate = decide::gate(world, item, &asked, env, reviewed);
     match gate.refusal.take() {
         Some(Stop::Reject(hit)) => return decide::refuse(world, item, kind, &hit),
         Some(Stop::Hold(hit)) => {
@@ -216,8 +234,11 @@ fn judged(
         }
         None => {}
     }
-    let late = item.mutation.base.is_some_and(|base| base < record.rev);
+    let base = item.mutation.base.unwrap_or(0);
+    let late = record.field_revs.values().any(|rev| *rev > base);
     record.rev += 1;
+    record.estimated_at = estimated_at;
+    record.quality = quality;
     for pointer in &merged.changed {
         record.field_revs.insert(pointer.clone(), record.rev);
     }
@@ -229,6 +250,7 @@ fn judged(
     }
     record.derive("class", gate.class);
     let mut verdict = decide::kept(world, item, record, gate.notices, env);
+    slots::reopened(world, item.mutation.id, env);
     if late {
         verdict.verdict = VerdictName::Merged;
         verdict.kept = merged.changed;
@@ -237,12 +259,26 @@ fn judged(
     verdict
 }
 
-/// A record that is not here, or not theirs: the same answer, so that nothing is disclosed.
-fn not_here(world: &mut World, item: &Admitted, env: &Env<'_>) -> Verdict {
-    let needs = BTreeSet::from([item.mutation.id]);
-    let until = item.received_at + HELD_MISSING_DAYS * DAY_MS;
-    let verdict = hold::store(world, item, HeldFor::Missing, None, needs, Some(until), env);
-    words::tell(verdict, "waits-for-record")
+/// What the rules are asked about the merged record. The patcher's clock moves only the times that
+/// this patch sets; the others keep what was estimated when they were set.
+fn asked<'a>(record: &'a Record, item: &'a Admitted, merged: &'a Merged) -> Question<'a> {
+    let (begun, ended) = kinds::rules(record.kind).span(&merged.body, record.occurred_at);
+    let at = record.kind.spec().act_time;
+    let moved = at.is_some_and(|at| merged.changed.iter().any(|changed| changed == at));
+    let mut question = kinds::question(item, record.kind, &merged.body);
+    if !moved {
+        question.estimated_at = record.estimated_at;
+        question.quality = record.quality;
+    }
+    question.ended_at = question.estimated_at.saturating_add(ended - begun);
+    question.author = &record.author;
+    question.unit = &record.unit;
+    question
+}
+
+/// A voided record keeps nothing to judge by: its author and its unit knew that it was there.
+fn knew(item: &Admitted, record: &Record) -> bool {
+    record.author == item.person || record.unit == item.mutation.unit
 }
 
 fn may_touch(world: &World, item: &Admitted, record: &Record) -> bool {
@@ -300,13 +336,13 @@ fn slots_fault(world: &World, record: &Record, body: &Value) -> Option<&'static 
 pub fn void(world: &mut World, item: &mut Admitted, kind: Kind, env: &Env<'_>) -> Verdict {
     let (n, id) = (item.mutation.n, item.mutation.id);
     let Some(mut record) = world.records.get(&id).cloned() else {
-        return not_here(world, item, env);
+        return hold::until_here(world, item, env);
     };
-    if record.kind != kind || !may_touch(world, item, &record) {
-        return not_here(world, item, env);
-    }
-    if record.void {
+    if record.kind == kind && record.void && knew(item, &record) {
         return words::rejected(n, id, "void-gone");
+    }
+    if record.void || record.kind != kind || !may_touch(world, item, &record) {
+        return hold::until_here(world, item, env);
     }
     if record.text("/state") == Some("approved") {
         return words::rejected(n, id, "locked");

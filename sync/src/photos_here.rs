@@ -2,7 +2,13 @@
 
 use xiangyi_proto::ids::{PersonId, RecordId};
 
+use crate::wants::Wants;
 use crate::world::{Env, World};
+
+/// What must be loaded before a photograph can be shown; ask again until it is empty.
+pub fn wants(world: &World, sha256: &str, owner: &PersonId) -> Wants {
+    world.wants_of_photo(sha256, owner)
+}
 
 /// Rewrites every record of the owner that declares this photograph.
 pub fn photo_complete(world: &mut World, sha256: &str, owner: &PersonId, env: &Env<'_>) {

@@ -15,7 +15,7 @@ pub fn decide(world: &mut World, item: &mut Admitted, env: &Env<'_>) -> Verdict 
     if world.records.contains_key(&id) {
         return words::rejected(n, id, "not-found");
     }
-    let body = item.mutation.body.clone().unwrap_or(Value::Null);
+    let mut body = item.mutation.body.clone().unwrap_or(Value::Null);
     let decision = body
         .get("decision")
         .and_then(Value::as_str)
@@ -24,51 +24,54 @@ pub fn decide(world: &mut World, item: &mut Admitted, env: &Env<'_>) -> Verdict 
     let Some(target) = id_at(body.get("record")) else {
         return words::rejected(n, id, "not-found");
     };
-    let earlier = world
-        .deciders
-        .get(&target)
-        .is_some_and(|who| who.contains(&item.person));
     let done = match decision.as_str() {
-        "approve" | "return" => visit(world, item, target, &decision, env),
-        _ => held(world, item, target, &decision, earlier, env),
+        "approve" | "return" => visit(world, item, target, &decision, env).map(|()| target),
+        _ => held(world, item, target, &decision, env),
     };
-    if let Err(rule) = done {
-        return words::rejected(n, id, rule);
+    let about = match done {
+        Ok(about) => about,
+        Err(rule) => return words::rejected(n, id, rule),
+    };
+    let deciders = world.deciders.entry(about).or_default();
+    deciders.insert(item.person.clone());
+    if let Value::Object(members) = &mut body {
+        // Whoever looks for earlier deciders looks under the record, not under its held row.
+        members.insert("record".to_owned(), about.to_string().into());
     }
-    world
-        .deciders
-        .entry(target)
-        .or_default()
-        .insert(item.person.clone());
     let record = gate::fresh_record(item, Kind::Review, body, "administrative");
     gate::kept(world, item, record, Vec::new(), env)
 }
 
+/// Decides a held item; gives the record it is about.
 fn held(
     world: &mut World,
     item: &Admitted,
     target: RecordId,
     decision: &str,
-    earlier: bool,
     env: &Env<'_>,
-) -> Result<(), &'static str> {
-    let waiting = world
-        .held
-        .values()
-        .filter(|held| held.reason == HeldFor::Review)
-        .find(|held| held.id == target || held.item.mutation.id == target);
+) -> Result<RecordId, &'static str> {
+    let fits = |held: &&Held| {
+        let named = held.id == target || held.item.mutation.id == target;
+        let appeal = held.item.mutation.op == Op::Appeal;
+        let decides = match decision {
+            "release" | "refuse" => !appeal,
+            "upheld" | "changed" | "list_wrong" => appeal,
+            _ => false,
+        };
+        held.reason == HeldFor::Review && named && decides
+    };
+    let waiting = world.held.values().filter(fits);
+    let waiting = waiting.min_by(|a, b| a.item.arrival().cmp(&b.item.arrival()));
     let Some(waiting) = waiting else {
         return Err("not-found");
     };
-    let appeal = waiting.item.mutation.op == Op::Appeal;
-    let fits = match decision {
-        "release" | "refuse" => !appeal,
-        "upheld" | "changed" | "list_wrong" => appeal,
-        _ => false,
-    };
-    if !fits {
-        return Err("not-found");
-    }
+    let about = waiting.item.mutation.id;
+    // An appeal is about what was decided; a new hold of the same record is another matter.
+    let earlier = waiting.item.mutation.op == Op::Appeal
+        && world
+            .deciders
+            .get(&about)
+            .is_some_and(|who| who.contains(&item.person));
     if waiting.item.person == item.person || earlier {
         return Err("second-reviewer");
     }
@@ -82,7 +85,7 @@ fn held(
         "upheld" => uphold(world, &held, env),
         _ => grant(world, held, env),
     }
-    Ok(())
+    Ok(about)
 }
 
 fn refuse(world: &mut World, held: &Held, env: &Env<'_>) {
@@ -184,7 +187,11 @@ fn granted(world: &mut World, item: &mut Admitted, env: &Env<'_>) -> Verdict {
         Kind::SignUp | Kind::Link => Op::Request,
         _ => Op::Create,
     };
-    crate::apply::decide(world, item, env, true)
+    let verdict = crate::apply::decide(world, item, env, true);
+    if verdict.verdict.is_stored() {
+        crate::apply::forget(world, item.mutation.id, item.content);
+    }
+    verdict
 }
 
 /// Why the parts of a split do not fit: the cleaned record and the working time together are at
@@ -195,7 +202,7 @@ pub fn split_fault(world: &World, item: &Admitted, kind: Kind) -> Option<&'stati
         let refusal = world
             .refusals_of(item.mutation.id)
             .into_iter()
-            .next_back()?;
+            .rfind(|refusal| refusal.author == item.person)?;
         let refiled = refusal.refiled.and_then(|id| world.live(id))?;
         let (begun, ended) = crate::kinds::rules(kind).span(body, item.occurred_at);
         let minutes = (ended - begun) / xiangyi_proto::time::MINUTE_MS;
@@ -232,8 +239,8 @@ pub fn note_refiling(world: &mut World, record: &Record, env: &Env<'_>) {
     let refusal = world
         .refusals_of(record.id)
         .into_iter()
-        .next_back()
-        .map(|r| r.id);
+        .rfind(|refusal| refusal.author == record.author)
+        .map(|refusal| refusal.id);
     if let Some(refusal) = refusal {
         gate::restate(world, refusal, "split", None, env);
     }

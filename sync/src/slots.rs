@@ -11,7 +11,7 @@ use xiangyi_proto::time::{DAY_MS, HOUR_MS, MINUTE_MS, Millis, UTC_PLUS_8_MS};
 use xiangyi_proto::verdict::Verdict;
 
 use crate::decide::{self, Stop};
-use crate::world::{Admitted, Claim, ClaimState, Env, Record, World};
+use crate::world::{Admitted, Claim, ClaimState, Env, Record, Slot, World};
 use crate::{hold, kinds, words};
 
 /// Quiet hours of the day in UTC+8, in which no accept-by clock runs: 22:00 to 07:00.
@@ -52,7 +52,8 @@ fn join(
     if let Some(rule) = unfit(world, item, kind, slot, &name) {
         return words::rejected(n, id, rule);
     }
-    let mut gate = decide::gate(world, item, kind, body, env, reviewed);
+    let asked = kinds::question(item, kind, body);
+    let mut gate = decide::gate(world, item, &asked, env, reviewed);
     match gate.refusal.take() {
         Some(Stop::Reject(hit)) => return decide::refuse(world, item, kind, &hit),
         Some(Stop::Hold(hit)) => {
@@ -65,8 +66,8 @@ fn join(
     let claim = place_or_line(world, item, slot, name, quantity);
     let mut record = decide::fresh_record(item, kind, body.clone(), &gate.class);
     show(world, &mut record, &claim);
+    link_need(world, &record, claim.promised(), env);
     put_claim(world, claim);
-    link_need(world, &record, quantity, env);
     decide::kept(world, item, record, gate.notices, env)
 }
 
@@ -78,7 +79,8 @@ fn unfit(
     slot_id: RecordId,
     name: &str,
 ) -> Option<&'static str> {
-    let Some(slot) = world.slots.get(&(slot_id, name.to_owned())) else {
+    let slot = world.slots.get(&(slot_id, name.to_owned()));
+    let Some(slot) = slot.filter(|slot| slot.capacity > 0) else {
         return Some("no-such-place");
     };
     if world
@@ -131,7 +133,6 @@ fn place_or_line(
     let key = (slot_id, name.clone());
     let mut slot = world.slots.get(&key).cloned().unwrap_or_default();
     let free = slot.capacity - slot.confirmed - slot.offered;
-    // The counter knows whether anybody ever waited; a line that emptied keeps its last rank.
     let waits = world.claims.values().any(|claim| {
         claim.slot == slot_id && claim.name == name && claim.state == ClaimState::Waiting
     });
@@ -176,12 +177,9 @@ fn step(
         .cloned();
     let claim = world.claims.get(&id).cloned();
     let (Some(mut record), Some(mut claim)) = (record, claim) else {
-        let needs = std::collections::BTreeSet::from([id]);
-        let until = item.received_at + xiangyi_proto::limits::HELD_MISSING_DAYS * DAY_MS;
-        let reason = xiangyi_proto::verdict::HeldFor::Missing;
-        let verdict = hold::store(world, item, reason, None, needs, Some(until), env);
-        return words::tell(verdict, "waits-for-record");
+        return hold::until_here(world, item, env);
     };
+    let before = claim.promised();
     if let Err(rule) = advance(world, &mut claim, want, body, item.received_at) {
         return words::rejected(n, id, rule);
     }
@@ -193,6 +191,7 @@ fn step(
     }
     shortage(&mut record, &claim);
     show(world, &mut record, &claim);
+    link_need(world, &record, claim.promised() - before, env);
     let line = (claim.slot, claim.name.clone());
     put_claim(world, claim);
     let verdict = decide::kept(world, item, record, Vec::new(), env);
@@ -212,8 +211,15 @@ fn advance(
     let mut slot = world.slots.get(&key).cloned().ok_or("no-such-place")?;
     let offer = body.get("offer").and_then(Value::as_i64).unwrap_or(0);
     let offered = claim.state == ClaimState::Offered && claim.offer == offer;
+    let clash = || {
+        let is_lot = claim.name == kinds::LOT;
+        !is_lot && is_busy(world, &claim.person, slot.starts_at, slot.ends_at)
+    };
     match (want, claim.state) {
         ("accept", ClaimState::Offered) if offered && received_at <= claim.accept_by => {
+            if clash() {
+                return Err("time-clash");
+            }
             slot.offered -= claim.quantity;
             slot.confirmed += claim.quantity;
             claim.state = ClaimState::Confirmed;
@@ -233,7 +239,7 @@ fn advance(
         }
         ("leave", ClaimState::Waiting) => claim.state = ClaimState::Left,
         // What was handed over offline is never refused.
-        ("deliver", _) => claim.state = ClaimState::Delivered,
+        ("deliver", _) => delivered(claim, &mut slot),
         ("confirm", ClaimState::Delivered) => claim.state = ClaimState::Closed,
         _ => return Err("not-in-line"),
     }
@@ -241,18 +247,47 @@ fn advance(
     Ok(())
 }
 
+/// What was handed over counts as promised as far as there was any; the claim keeps that part.
+fn delivered(claim: &mut Claim, slot: &mut Slot) {
+    match claim.state {
+        ClaimState::Confirmed | ClaimState::Delivered | ClaimState::Closed => {}
+        ClaimState::Offered => {
+            slot.offered -= claim.quantity;
+            slot.confirmed += claim.quantity;
+        }
+        ClaimState::Waiting | ClaimState::Declined | ClaimState::Lapsed | ClaimState::Left => {
+            let free = (slot.capacity - slot.confirmed - slot.offered).max(0);
+            claim.quantity = claim.quantity.min(free);
+            slot.confirmed += claim.quantity;
+        }
+    }
+    claim.state = ClaimState::Delivered;
+}
+
 /// More handed over than was promised is recorded, never refused.
 fn shortage(record: &mut Record, claim: &Claim) {
     if claim.state == ClaimState::Delivered {
-        let delivered = record.int("/delivered_quantity").unwrap_or(claim.quantity);
+        let asked = record.int("/quantity").unwrap_or(claim.quantity);
+        let delivered = record.int("/delivered_quantity").unwrap_or(asked);
         record.derive("shortage", (delivered - claim.quantity).max(0));
+    }
+}
+
+/// Places that a patch has added go to those who wait.
+pub fn reopened(world: &mut World, slot_id: RecordId, env: &Env<'_>) {
+    let own = world.slots.keys().filter(|(owner, _)| *owner == slot_id);
+    let mut names: Vec<String> = own.map(|(_, name)| name.clone()).collect();
+    names.sort_unstable();
+    for name in names {
+        pass_on(world, &slot_id, &name, env);
     }
 }
 
 /// Offers what is free to those who wait, by rank, skipping who has a clash.
 pub fn pass_on(world: &mut World, slot_id: &RecordId, name: &str, env: &Env<'_>) {
     let key = (*slot_id, name.to_owned());
-    let Some(mut slot) = world.slots.get(&key).cloned() else {
+    let open = world.live(*slot_id).is_some();
+    let Some(mut slot) = world.slots.get(&key).filter(|_| open).cloned() else {
         return;
     };
     let mut line: Vec<(i64, RecordId)> = world
@@ -271,7 +306,7 @@ pub fn pass_on(world: &mut World, slot_id: &RecordId, name: &str, env: &Env<'_>)
             continue;
         };
         let clash = is_busy(world, &claim.person, slot.starts_at, slot.ends_at);
-        if claim.quantity > free || (name != kinds_lot() && clash) {
+        if claim.quantity > free || (name != kinds::LOT && clash) {
             continue;
         }
         slot.offered += claim.quantity;
@@ -282,10 +317,6 @@ pub fn pass_on(world: &mut World, slot_id: &RecordId, name: &str, env: &Env<'_>)
         put_slot(world, key.clone(), slot.clone());
         retell(world, claim, env);
     }
-}
-
-const fn kinds_lot() -> &'static str {
-    crate::kinds::LOT
 }
 
 /// An offer whose time is over goes to the next in line.
@@ -346,7 +377,7 @@ fn put_claim(world: &mut World, claim: Claim) {
     world.claims.insert(claim.record, claim);
 }
 
-fn put_slot(world: &mut World, key: (RecordId, String), slot: crate::world::Slot) {
+fn put_slot(world: &mut World, key: (RecordId, String), slot: Slot) {
     debug_assert!(
         slot.confirmed >= 0 && slot.offered >= 0,
         "a slot never owes places"
@@ -355,20 +386,14 @@ fn put_slot(world: &mut World, key: (RecordId, String), slot: crate::world::Slot
     world.slots.insert(key, slot);
 }
 
-/// A need counts what links have promised it.
-fn link_need(world: &mut World, link: &Record, quantity: i64, env: &Env<'_>) {
-    let need = crate::wants::id_at(link.body.get("need"))
-        .and_then(|id| world.live(id))
-        .cloned();
-    if let Some(mut need) = need {
+/// A need counts what links have promised it; who only waits has promised nothing.
+fn link_need(world: &mut World, link: &Record, more: i64, env: &Env<'_>) {
+    let need = crate::wants::id_at(link.body.get("need"));
+    let need = need.and_then(|id| world.live(id)).cloned();
+    if let Some(mut need) = need.filter(|_| more != 0) {
         need.rev += 1;
-        let linked = need.int("/derived/linked").unwrap_or(0) + quantity;
+        let linked = need.int("/derived/linked").unwrap_or(0) + more;
         need.derive("linked", linked);
-        if linked >= need.int("/quantity").unwrap_or(i64::MAX)
-            && let Value::Object(body) = &mut need.body
-        {
-            body.insert("state".to_owned(), "met".into());
-        }
         world.keep(need, env);
     }
 }

@@ -15,9 +15,9 @@ pub struct Timer {
     pub due_at: Millis,
 }
 
-/// What must be loaded before these timers can fire.
+/// What must be loaded before these timers can fire; ask again until it is empty.
 pub fn wants(world: &World, timers: &[Timer]) -> Wants {
-    let mut wants = Wants::default();
+    let mut wants = world.wants(&[]);
     for timer in timers {
         let Ok(id) = Uuid::try_parse(&timer.id) else {
             continue;
@@ -33,15 +33,15 @@ pub fn wants(world: &World, timers: &[Timer]) -> Wants {
             }
             "assignment" => {
                 wants.records.insert(id);
-                wants.facts.insert(crate::kinds::visits_of_client(id));
+                wants.held.insert(id);
+                world.wants_of_visits(id, &mut wants);
             }
             _ => {
-                wants.records.insert(id);
                 wants.held.insert(id);
             }
         }
     }
-    wants
+    wants.beyond(&world.seen)
 }
 
 /// Fires one timer; a timer that no longer fits does nothing.

@@ -6,26 +6,30 @@ use serde_json::Value;
 use uuid::Uuid;
 use xiangyi_proto::ids::{DeviceId, PersonId, RecordId};
 use xiangyi_proto::kinds::{Kind, Life, Op, Target};
+use xiangyi_proto::time::DAY_MS;
 
 use crate::digest::Digest;
 use crate::kinds;
-use crate::policy::FactKey;
+use crate::policy::{FactKey, FactKind};
 use crate::world::{Admitted, World};
 
 /// Keys to load, each of which becomes one batched read.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Wants {
+    /// The answers to these numbers, and the later, final ones (`final:` before the device).
     pub numbers: BTreeSet<(DeviceId, i64)>,
     pub contents: BTreeSet<(RecordId, Digest)>,
+    /// Answers to idempotency keys, with the next number of their devices.
     pub keys: BTreeSet<(DeviceId, String)>,
+    /// Records, voided ones too.
     pub records: BTreeSet<RecordId>,
-    /// Held items about these records, or waiting for them.
+    /// Held items with these ids, about these records, or waiting for them.
     pub held: BTreeSet<RecordId>,
     /// All slots of an activity or a resource.
     pub slots: BTreeSet<RecordId>,
     pub claims: BTreeSet<RecordId>,
     pub live_claims: BTreeSet<(RecordId, String, PersonId)>,
-    /// The first of those waiting in a slot.
+    /// Everybody who waits in a slot.
     pub lines: BTreeSet<(RecordId, String)>,
     pub facts: BTreeSet<FactKey>,
     pub refusals: BTreeSet<RecordId>,
@@ -93,22 +97,47 @@ impl World {
     /// What these items still need; ask again after every load until it is empty.
     pub fn wants(&self, items: &[Admitted]) -> Wants {
         let mut wants = Wants::default();
+        let mut touched: BTreeSet<RecordId> = BTreeSet::new();
         for item in items {
-            self.wants_of(item, &mut wants);
             wants.numbers.insert((item.device.clone(), item.mutation.n));
             if let Some(key) = &item.key {
                 wants.keys.insert((item.device.clone(), key.clone()));
             }
+            self.wants_of(item, items, &mut wants, &mut touched);
         }
         for held in self.held.values() {
-            self.wants_of(&held.item, &mut wants);
+            wants.records.insert(held.id);
+            self.wants_of(&held.item, items, &mut wants, &mut touched);
         }
-        self.wants_of_lines(&mut wants);
-        wants.records.extend(self.more_records.iter().copied());
+        self.wants_of_answers(&mut wants);
+        self.wants_of_refusals(&mut wants, &mut touched);
+        self.wants_of_lines(&mut wants, &mut touched);
+        for id in touched {
+            self.wants_of_kept(id, &mut wants);
+        }
         wants.beyond(&self.seen)
     }
 
-    fn wants_of(&self, item: &Admitted, wants: &mut Wants) {
+    /// What rewriting the records that declare a photograph needs.
+    pub fn wants_of_photo(&self, sha256: &str, owner: &str) -> Wants {
+        let key = (sha256.to_owned(), owner.to_owned());
+        let mut wants = Wants::default();
+        let records = self.photo_refs.get(&key).into_iter().flatten();
+        for id in records {
+            wants.records.insert(*id);
+            self.wants_of_kept(*id, &mut wants);
+        }
+        wants.photo_refs.insert(key);
+        wants.beyond(&self.seen)
+    }
+
+    fn wants_of(
+        &self,
+        item: &Admitted,
+        items: &[Admitted],
+        wants: &mut Wants,
+        touched: &mut BTreeSet<RecordId>,
+    ) {
         let mutation = &item.mutation;
         let Some(kind) = item.kind else { return };
         wants.numbers.insert((item.device.clone(), mutation.n));
@@ -120,11 +149,24 @@ impl World {
         wants.records.extend(mutation.needs.iter().copied());
         wants.refusals_of.extend(mutation.needs.iter().copied());
         wants.refusals.extend(mutation.refusal);
-        self.wants_of_body(item, kind, wants);
+        touched.insert(mutation.id);
+        self.wants_of_body(item, kind, wants, touched);
         self.wants_of_stored(item, kind, wants);
+        if kind.spec().life == Life::Slot {
+            self.wants_of_slot(item, kind, wants);
+        }
+        if kind == Kind::Visit && item.mutation.op != Op::Create {
+            self.wants_of_times(item, items, wants);
+        }
     }
 
-    fn wants_of_body(&self, item: &Admitted, kind: Kind, wants: &mut Wants) {
+    fn wants_of_body(
+        &self,
+        item: &Admitted,
+        kind: Kind,
+        wants: &mut Wants,
+        touched: &mut BTreeSet<RecordId>,
+    ) {
         let Some(body) = &item.mutation.body else {
             return;
         };
@@ -132,48 +174,76 @@ impl World {
             wants.records.insert(id);
             wants.refusals_of.insert(id);
         }
-        if let Some(id) = id_at(body.get("refusal")) {
-            wants.refusals.insert(id);
-        }
+        wants.refusals.extend(id_at(body.get("refusal")));
         if kind == Kind::Review
             && let Some(id) = id_at(body.get("record"))
         {
             wants.held.insert(id);
-            wants.refusals_of.insert(id);
             wants.reviews_of.insert(id);
+            touched.insert(id);
+            let about = self.held.get(&id).map(|held| held.item.mutation.id);
+            wants.reviews_of.extend(about);
         }
         for sha in kinds::photos_in(body.get("photos")) {
             wants.photos.insert((sha, item.person.clone()));
         }
         let question = kinds::question(item, kind, body);
-        wants.facts.extend(crate::policy::facts_wanted(&question));
+        for mut key in crate::policy::facts_wanted(&question) {
+            if key.kind == FactKind::Presence {
+                key.to_ms = key.to_ms.max(key.from_ms.saturating_add(DAY_MS));
+            }
+            wants.facts.insert(key);
+        }
     }
 
-    /// What follows from the stored record: its links, its slot, the visits of a client.
+    /// What follows from the stored record: the lines of its slots, the visits of a client.
     fn wants_of_stored(&self, item: &Admitted, kind: Kind, wants: &mut Wants) {
         let id = item.mutation.id;
-        if kind.spec().life == Life::Slot {
-            self.wants_of_slot(item, kind, wants);
-        }
         if matches!(kind, Kind::Activity | Kind::Resource) {
             wants.slots.insert(id);
+            // More places are offered to those who wait.
+            if item.mutation.op != Op::Create {
+                let own = self.slots.keys().filter(|(owner, _)| *owner == id);
+                wants.lines.extend(own.cloned());
+            }
         }
-        if kind == Kind::Client && item.mutation.op == Op::Patch {
-            wants.facts.insert(kinds::visits_of_client(id));
+        if kind == Kind::Client && item.mutation.op != Op::Create {
+            self.wants_of_visits(id, wants);
         }
-        let Some(record) = self.records.get(&id) else {
-            return;
-        };
-        for id in refs(kind, |name| record.body.get(name)) {
-            wants.records.insert(id);
-        }
-        for sha in kinds::photos_in(record.body.get("photos")) {
-            wants.photos.insert((sha, record.author.clone()));
-        }
-        if kind == Kind::Client {
-            let key = kinds::visits_of_client(id);
-            for fact in self.facts.iter().filter(|fact| fact.is_under(&key)) {
-                wants.records.insert(fact.record);
+    }
+
+    /// A client's visits move with its assignments.
+    pub fn wants_of_visits(&self, client: RecordId, wants: &mut Wants) {
+        let key = kinds::visits_of_client(client);
+        let visits = self.facts.iter().filter(|fact| fact.is_under(&key));
+        wants.records.extend(visits.map(|fact| fact.record));
+        wants.facts.insert(key);
+    }
+
+    /// A patch may move a visit's times: whatever span it comes to, its facts must be here.
+    fn wants_of_times(&self, item: &Admitted, items: &[Admitted], wants: &mut Wants) {
+        let id = item.mutation.id;
+        let stored = self.records.get(&id);
+        let started = item.mutation.set.get("/started_at").and_then(Value::as_i64);
+        let starts = [
+            stored.map(|record| record.estimated_at),
+            started.map(|at| at.saturating_add(item.shift_ms)),
+        ];
+        let held = self.held.values().map(|held| &held.item);
+        let others = items.iter().chain(held);
+        let mut authors: BTreeSet<PersonId> = others
+            .filter(|other| other.mutation.id == id)
+            .map(|other| other.person.clone())
+            .collect();
+        authors.extend(stored.map(|record| record.author.clone()));
+        for from_ms in starts.into_iter().flatten() {
+            for author in &authors {
+                wants.facts.insert(FactKey {
+                    kind: FactKind::Presence,
+                    key: author.clone(),
+                    from_ms,
+                    to_ms: from_ms.saturating_add(DAY_MS),
+                });
             }
         }
     }
@@ -201,13 +271,36 @@ impl World {
         let want = body
             .and_then(|body| body.get("want"))
             .and_then(Value::as_str);
-        if kind == Kind::Link || matches!(want, Some("decline" | "leave")) {
+        // A full slot needs no look at its line, and one in which nobody ever waited has none.
+        let passes = self.slots.get(&(slot, name.clone())).is_some_and(|slot| {
+            slot.next_rank > 1 && slot.capacity > slot.confirmed + slot.offered
+        });
+        if passes || matches!(want, Some("decline" | "leave")) {
             wants.lines.insert((slot, name));
         }
     }
 
+    /// The answers behind contents and keys that were met before.
+    fn wants_of_answers(&self, wants: &mut Wants) {
+        wants.numbers.extend(self.by_content.values().cloned());
+        let keys = self.by_key.iter();
+        wants
+            .numbers
+            .extend(keys.map(|((device, _), (n, _))| (device.clone(), *n)));
+    }
+
+    /// Receipts change with what became of them, and so does what was re-filed.
+    fn wants_of_refusals(&self, wants: &mut Wants, touched: &mut BTreeSet<RecordId>) {
+        for refusal in self.refusals.values() {
+            wants.records.insert(refusal.id);
+            wants.records.insert(refusal.record);
+            wants.records.extend(refusal.refiled);
+            touched.extend(refusal.refiled);
+        }
+    }
+
     /// Those who wait may be offered a place: their records, and when they are already busy.
-    fn wants_of_lines(&self, wants: &mut Wants) {
+    fn wants_of_lines(&self, wants: &mut Wants, touched: &mut BTreeSet<RecordId>) {
         for claim in self.claims.values() {
             let in_line = (claim.slot, claim.name.clone());
             if self.seen.lines.contains(&in_line) || wants.lines.contains(&in_line) {
@@ -215,7 +308,24 @@ impl World {
                 wants.records.insert(claim.slot);
                 wants.slots.insert(claim.slot);
                 wants.facts.insert(kinds::busy_of(&claim.person));
+                touched.insert(claim.record);
             }
+        }
+    }
+
+    /// What deriving and placing a stored record reads.
+    fn wants_of_kept(&self, id: RecordId, wants: &mut Wants) {
+        let Some(record) = self.records.get(&id) else {
+            return;
+        };
+        wants
+            .records
+            .extend(refs(record.kind, |name| record.body.get(name)));
+        for sha in kinds::photos_in(record.body.get("photos")) {
+            wants.photos.insert((sha, record.author.clone()));
+        }
+        if matches!(record.kind, Kind::Activity | Kind::Resource) {
+            wants.slots.insert(id);
         }
     }
 }

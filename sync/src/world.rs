@@ -44,12 +44,25 @@ pub struct Admitted {
     /// The idempotency key of a REST write; its `n` is allocated when it is applied.
     #[serde(default)]
     pub key: Option<String>,
+    /// It was held and is judged again.
+    #[serde(default)]
+    pub waited: bool,
+    /// A reviewer released it from the rules.
+    #[serde(default)]
+    pub released: bool,
     #[serde(skip)]
     pub faults: Vec<FieldError>,
     #[serde(skip)]
     pub judgement: Option<Judgement>,
     #[serde(skip)]
     pub danger: Vec<Danger>,
+}
+
+impl Admitted {
+    /// Order in which held items move.
+    pub fn arrival(&self) -> (Millis, &str, i64) {
+        (self.received_at, &self.device, self.mutation.n)
+    }
 }
 
 /// A row of the log: what was answered to a number.
@@ -149,6 +162,16 @@ pub struct Claim {
     pub quantity: i64,
     pub offer: i64,
     pub accept_by: Millis,
+}
+
+impl Claim {
+    /// What it holds of its slot for good: places taken, quantities promised or handed over.
+    pub const fn promised(&self) -> i64 {
+        match self.state {
+            ClaimState::Confirmed | ClaimState::Delivered | ClaimState::Closed => self.quantity,
+            _ => 0,
+        }
+    }
 }
 
 /// Where a claim stands.
@@ -265,8 +288,6 @@ pub struct World {
     pub next_n: HashMap<DeviceId, i64>,
     /// Deciders of earlier reviews, by the record reviewed.
     pub deciders: HashMap<RecordId, BTreeSet<PersonId>>,
-    /// Records that loaded rows point to; wanted in the next round.
-    pub more_records: BTreeSet<RecordId>,
     pub seen: Wants,
     pub effects: Effects,
     /// Records that came to exist, and records that never will: their waiters move.
@@ -296,7 +317,6 @@ impl World {
             photo_refs: BTreeMap::new(),
             next_n: HashMap::new(),
             deciders: HashMap::new(),
-            more_records: BTreeSet::new(),
             seen: Wants::default(),
             effects: Effects::default(),
             arrived: Vec::new(),
@@ -316,15 +336,12 @@ impl World {
         self.records.get(&id).filter(|record| !record.void)
     }
 
-    /// The held item about a record, if there is one.
-    pub fn held_about(&self, record: RecordId) -> Option<&Held> {
-        let mut about: Vec<&Held> = self
-            .held
-            .values()
-            .filter(|held| held.item.mutation.id == record)
-            .collect();
-        about.sort_by_key(|held| (held.item.received_at, held.item.mutation.n));
-        about.first().copied()
+    /// Whether an item must wait behind a held one about the same record. An item that has waited
+    /// itself is behind the earlier ones only, or two would wait for each other.
+    pub fn is_behind_held(&self, item: &Admitted) -> bool {
+        let about = |held: &&Held| held.item.mutation.id == item.mutation.id;
+        let mut about = self.held.values().filter(about);
+        about.any(|held| !item.waited || held.item.arrival() < item.arrival())
     }
 
     /// The refusals of a record, newest last.

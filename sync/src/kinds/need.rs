@@ -15,8 +15,10 @@ impl Rules for Need {
 
     fn derive(&self, record: &mut Record, _world: &World, _env: &Env<'_>) {
         record.village = record.text("/village").map(str::to_owned);
+        let linked = record.int("/derived/linked").unwrap_or(0);
+        let met = linked >= record.int("/quantity").unwrap_or(i64::MAX);
         if let Value::Object(body) = &mut record.body {
-            body.entry("state").or_insert_with(|| "open".into());
+            body.insert("state".to_owned(), if met { "met" } else { "open" }.into());
         }
     }
 }

@@ -2,9 +2,11 @@
 
 use serde_json::value::RawValue;
 use xiangyi_proto::exchange::{
-    Answer, ClientBuild, Exchange, PROTOCOL, PhoneClock, PullAnswer, PullAsk, Push, Unsent,
+    Answer, ClientBuild, Exchange, PROTOCOL, PhoneClock, PullAnswer, PullAsk, Push, StreamRef,
+    Unsent,
 };
 use xiangyi_proto::limits::{PUSH_BYTES_MAX, PUSH_ITEMS_MAX};
+use xiangyi_proto::time::DAY_MS;
 use xiangyi_proto::verdict::Verdict;
 
 use super::{Entry, Phone, Place, Write, place_of, rows};
@@ -18,7 +20,9 @@ impl Phone {
     /// A poison item travels alone, and only when nothing healthy waits.
     pub fn request(&self, clock: PhoneClock, build: ClientBuild, max_items: usize) -> Exchange {
         let now = clock.wall_ms;
-        let ready = |entry: &&Entry| entry.place == Place::Outbox && entry.retry_at <= now;
+        // A clock that was set back must not keep an item waiting for years.
+        let due = |entry: &Entry| entry.retry_at <= now || entry.retry_at - now > DAY_MS;
+        let ready = |entry: &&Entry| entry.place == Place::Outbox && due(entry);
         let healthy: Vec<&Entry> = self
             .entries
             .values()
@@ -114,6 +118,19 @@ impl Phone {
     }
 
     fn absorb_pull(&self, pull: PullAnswer, writes: &mut Vec<Write>) {
+        if self.cursor.is_none() {
+            // Without a cursor the server cannot say what left: all that is not entered has.
+            let stays = |(shard, stream): &(i64, String)| {
+                let same =
+                    |entered: &StreamRef| entered.shard == *shard && entered.stream == *stream;
+                pull.enter.iter().any(same)
+            };
+            let gone = self.streams.iter().filter(|stream| !stays(stream));
+            writes.extend(gone.map(|(shard, stream)| {
+                let (shard, stream) = (*shard, stream.clone());
+                Write::Leave(StreamRef { shard, stream })
+            }));
+        }
         writes.extend(pull.leave.into_iter().map(Write::Leave));
         writes.extend(pull.enter.into_iter().map(Write::Enter));
         writes.extend(pull.reset.into_iter().map(Write::Mark));
