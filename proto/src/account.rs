@@ -1,1 +1,90 @@
-//! Placeholder.
+//! Accounts on the wire: signing in, refreshing, devices, who am I.
+
+use serde::{Deserialize, Serialize};
+
+use crate::exchange::StreamRef;
+use crate::limits::Limits;
+use crate::role::Role;
+
+/// `POST /v1/sessions`.
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct SignIn {
+    pub telephone: String,
+    pub password: String,
+    /// Also set an HttpOnly cookie, for a browser.
+    #[serde(default)]
+    pub cookie: bool,
+}
+
+/// The answer to signing in and to refreshing.
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct SignedIn {
+    pub person: PersonCard,
+    pub access_token: String,
+    pub access_expires_at: i64,
+    pub refresh_token: String,
+    /// The device under which this session's REST writes are numbered.
+    pub device: String,
+}
+
+/// `POST /v1/sessions/refresh`.
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Refresh {
+    pub refresh_token: String,
+}
+
+/// A person, as the person may see it.
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct PersonCard {
+    pub id: String,
+    pub name: String,
+    pub roles: Vec<RoleAt>,
+}
+
+/// A role at a unit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct RoleAt {
+    pub role: Role,
+    pub unit: String,
+}
+
+/// `POST /v1/devices`.
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Registered {
+    pub device: String,
+    pub limits: Limits,
+    pub server_time: i64,
+}
+
+/// `GET /v1/me`.
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Me {
+    pub person: MyCard,
+    pub grants: Vec<GrantCard>,
+    pub units: Vec<UnitCard>,
+    #[schema(value_type = Vec<Object>)]
+    pub streams: Vec<StreamRef>,
+}
+
+/// Id and name.
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct MyCard {
+    pub id: String,
+    pub name: String,
+}
+
+/// A grant with its dates.
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct GrantCard {
+    pub role: Role,
+    pub unit: String,
+    pub from_at: i64,
+    pub to_at: Option<i64>,
+}
+
+/// A unit's code and name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct UnitCard {
+    pub code: String,
+    pub name: String,
+}

@@ -5,6 +5,19 @@
 //! stays in `store::dialect`.
 
 pub mod accounts;
+pub mod api;
+pub mod app;
+pub mod caller;
 pub mod clock;
+pub mod commands;
+pub mod config;
 pub mod entropy;
+pub mod live;
+pub mod problem;
+pub mod pulls;
+pub mod regions;
+pub mod router;
 pub mod store;
+pub mod tasks;
+pub mod ticker;
+pub mod writer;

@@ -4,9 +4,20 @@
 //! `&mut Tx` and never commit; whoever opened the transaction does. No decision is made here
 //! beyond what a condition in SQL can say, and no engine is named outside `dialect`.
 
+pub mod batch;
 pub mod bulk;
 pub mod dialect;
+pub mod feed;
 pub mod keys;
+pub mod load;
+pub mod packs;
+pub mod people;
+pub mod save;
+pub mod sealed;
+pub mod sessions;
+pub mod shards;
+pub mod single;
+pub mod views;
 
 pub use dialect::{Db, Tx};
 

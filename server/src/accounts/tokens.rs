@@ -1,0 +1,85 @@
+//! Access tokens: EdDSA-signed JWTs. Only this algorithm and this key are ever accepted.
+
+use ed25519_dalek::SigningKey;
+use ed25519_dalek::pkcs8::EncodePrivateKey;
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use serde::{Deserialize, Serialize};
+
+use super::roots::Roots;
+
+/// An access token lives this long; revocation does not wait for it, sessions are looked up.
+pub const ACCESS_MS: i64 = 15 * 60_000;
+/// A browser's cookie lives a working day.
+pub const COOKIE_MS: i64 = 12 * 3_600_000;
+
+/// What a token says.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Claims {
+    /// Person.
+    pub sub: String,
+    /// Session.
+    pub sid: String,
+    /// The session's own device, for REST writes.
+    pub dev: String,
+    pub iat: i64,
+    pub exp: i64,
+}
+
+/// Why a token is not accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoToken {
+    Forged,
+    Expired,
+}
+
+/// Signs and checks tokens.
+pub struct Tokens {
+    sign: EncodingKey,
+    check: DecodingKey,
+    validation: Validation,
+}
+
+impl std::fmt::Debug for Tokens {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Tokens")
+    }
+}
+
+impl Tokens {
+    /// Tokens under the roots' key.
+    pub fn new(roots: &Roots) -> Self {
+        let key = SigningKey::from_bytes(&roots.token);
+        let private = key
+            .to_pkcs8_der()
+            .expect("an Ed25519 key has a PKCS #8 form");
+        let mut validation = Validation::new(Algorithm::EdDSA);
+        // Expiry is compared with the injected clock, not with the machine's.
+        validation.validate_exp = false;
+        validation.validate_aud = false;
+        validation.required_spec_claims.clear();
+        Self {
+            sign: EncodingKey::from_ed_der(private.as_bytes()),
+            check: DecodingKey::from_ed_der(key.verifying_key().as_bytes()),
+            validation,
+        }
+    }
+
+    /// A token for a session.
+    pub fn sign(&self, claims: &Claims) -> String {
+        let header = Header::new(Algorithm::EdDSA);
+        jsonwebtoken::encode(&header, claims, &self.sign).expect("claims can be signed")
+    }
+
+    /// What a token says, if it is ours and still valid at `now` (Unix milliseconds).
+    ///
+    /// # Errors
+    /// When it is not.
+    pub fn check(&self, token: &str, now: i64) -> Result<Claims, NoToken> {
+        let token = jsonwebtoken::decode::<Claims>(token, &self.check, &self.validation)
+            .map_err(|_| NoToken::Forged)?;
+        if token.claims.exp * 1_000 <= now {
+            return Err(NoToken::Expired);
+        }
+        Ok(token.claims)
+    }
+}

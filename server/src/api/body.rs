@@ -1,0 +1,143 @@
+//! Bodies: bounded, inflated under caps, checked for depth and text before anything is parsed.
+
+use std::io::Read;
+
+use axum::body::Bytes;
+use axum::http::{HeaderMap, header};
+use flate2::read::MultiGzDecoder;
+use serde::de::DeserializeOwned;
+use xiangyi_proto::limits::{
+    INFLATE_FREE_BYTES, INFLATE_RATIO_MAX, INFLATED_BYTES_MAX, JSON_DEPTH_MAX,
+};
+use xiangyi_proto::problem;
+
+use crate::problem::ApiError;
+
+/// The text of a request body, inflated if need be.
+///
+/// # Errors
+/// Each way in which bytes can be no acceptable JSON text has its own code.
+pub fn text(headers: &HeaderMap, bytes: &Bytes) -> Result<String, ApiError> {
+    let encoding = headers
+        .get(header::CONTENT_ENCODING)
+        .map(|value| value.as_bytes());
+    let inflated = match encoding {
+        None | Some(b"identity" | b"") => bytes.to_vec(),
+        Some(b"gzip" | b"x-gzip") => inflate(bytes)?,
+        Some(_) => return Err(ApiError::new(problem::UNSUPPORTED_ENCODING)),
+    };
+    if inflated.len() > INFLATED_BYTES_MAX {
+        return Err(ApiError::new(problem::TOO_LARGE));
+    }
+    let text = String::from_utf8(inflated).map_err(|_| ApiError::new(problem::NOT_UTF8))?;
+    if depth(&text) > JSON_DEPTH_MAX {
+        return Err(ApiError::new(problem::TOO_DEEP));
+    }
+    Ok(text)
+}
+
+/// A body as JSON of a known shape.
+///
+/// # Errors
+/// When the text is none, or has another shape; the place is told, the content never.
+pub fn json<T: DeserializeOwned>(headers: &HeaderMap, bytes: &Bytes) -> Result<T, ApiError> {
+    let text = text(headers, bytes)?;
+    serde_json::from_str(&text).map_err(|error| {
+        if error.is_data() {
+            ApiError::new(problem::INVALID_ENVELOPE).at("", "wrong-type")
+        } else {
+            ApiError::new(problem::MALFORMED_JSON)
+        }
+    })
+}
+
+/// Inflates gzip, never past the size or the ratio that an honest body has.
+fn inflate(bytes: &[u8]) -> Result<Vec<u8>, ApiError> {
+    let ratio = bytes.len().saturating_mul(INFLATE_RATIO_MAX);
+    let cap = ratio.max(INFLATE_FREE_BYTES).min(INFLATED_BYTES_MAX);
+    let mut out = Vec::new();
+    let mut bounded = MultiGzDecoder::new(bytes).take(cap as u64 + 1);
+    bounded
+        .read_to_end(&mut out)
+        .map_err(|_| ApiError::new(problem::MALFORMED_JSON))?;
+    if out.len() <= cap {
+        return Ok(out);
+    }
+    let code = if cap == INFLATED_BYTES_MAX {
+        problem::TOO_LARGE
+    } else {
+        problem::INFLATE_RATIO
+    };
+    Err(ApiError::new(code))
+}
+
+/// How deep brackets nest outside strings; the parser itself would allow 128.
+fn depth(text: &str) -> usize {
+    let (mut deepest, mut depth, mut in_text, mut escaped) = (0_usize, 0_usize, false, false);
+    for byte in text.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_text => escaped = true,
+            b'"' => in_text = !in_text,
+            b'{' | b'[' if !in_text => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b'}' | b']' if !in_text => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    fn gzip(plain: &[u8]) -> Bytes {
+        let mut out = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        out.write_all(plain).expect("memory");
+        out.finish().expect("memory").into()
+    }
+
+    fn code(encoding: Option<&str>, bytes: Bytes) -> Option<&'static str> {
+        let mut headers = HeaderMap::new();
+        if let Some(encoding) = encoding {
+            headers.insert(
+                header::CONTENT_ENCODING,
+                encoding.parse().expect("a header"),
+            );
+        }
+        text(&headers, &bytes).err().map(|error| error.code.name)
+    }
+
+    #[test]
+    fn bombs_depth_and_bad_text_each_have_their_code() {
+        assert_eq!(code(Some("gzip"), gzip(b"{\"a\":1}")), None);
+        assert_eq!(
+            code(Some("gzip"), gzip(&vec![b' '; 50_000_000])),
+            Some("too-large")
+        );
+        assert_eq!(
+            code(Some("gzip"), gzip(&vec![b' '; 900_000])),
+            Some("inflate-ratio")
+        );
+        assert_eq!(
+            code(Some("br"), Bytes::from_static(b"x")),
+            Some("unsupported-encoding")
+        );
+        assert_eq!(
+            code(Some("gzip"), Bytes::from_static(b"plain")),
+            Some("malformed-json")
+        );
+        assert_eq!(
+            code(None, Bytes::from_static(b"\xff\xfe")),
+            Some("not-utf8")
+        );
+        let deep = "[".repeat(17) + &"]".repeat(17);
+        assert_eq!(code(None, deep.into()), Some("too-deep"));
+        let in_text = format!("\"{}\"", "[".repeat(99));
+        assert_eq!(code(None, in_text.into()), None);
+    }
+}

@@ -1,0 +1,289 @@
+//! `POST /v1/sync`: the push is committed first, then the pull reads a snapshot that includes it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use xiangyi_proto::exchange::{Answer, Exchange, Next, PROTOCOL, PushAnswer, Unanswered, Unsent};
+use xiangyi_proto::ids::Shard;
+use xiangyi_proto::limits::{LIMITS, POLL_MS, PUSH_BYTES_MAX, PUSH_ITEMS_MAX, RETRY_MS};
+use xiangyi_proto::problem;
+use xiangyi_proto::time::MINUTE_MS;
+use xiangyi_sync::admit::{self, Sender};
+use xiangyi_sync::apply::Outcome;
+use xiangyi_sync::world::Admitted;
+
+use super::body;
+use crate::app::App;
+use crate::caller::Caller;
+use crate::problem::ApiError;
+use crate::pulls::{self, Page};
+use crate::store::sessions::{self, DeviceRow, Seen};
+use crate::store::views;
+use crate::writer::{Done, NoAnswer, Work};
+
+/// `POST /v1/sync`.
+///
+/// # Errors
+/// When the envelope is not understood, or no shard could commit.
+pub async fn exchange(
+    State(app): State<App>,
+    caller: Caller,
+    headers: HeaderMap,
+    bytes: Bytes,
+) -> Result<Json<Answer>, ApiError> {
+    let received_at = app.clock.now();
+    let text = body::text(&headers, &bytes)?;
+    let ask: Exchange = parsed(&text)?;
+    let device = device_of(&app, &caller, &ask).await?;
+    let mut answer = Answer {
+        protocol: PROTOCOL,
+        server_time: received_at,
+        push: None,
+        pull: None,
+        durable: BTreeMap::new(),
+        limits: None,
+        next: None,
+    };
+    if let Some(push) = &ask.push {
+        let items = admitted(&app, &caller, &ask, push.mutations.as_slice(), received_at)?;
+        answer.push = Some(pushed(&app, items).await?);
+    }
+    heard(&app, &device, &ask, received_at).await?;
+    if ask.pull.is_some() {
+        pulled(&app, &caller, &ask, &device, &mut answer).await?;
+    }
+    Ok(Json(answer))
+}
+
+fn parsed(text: &str) -> Result<Exchange, ApiError> {
+    let ask: Exchange = serde_json::from_str(text).map_err(|error| {
+        if error.is_data() {
+            ApiError::new(problem::INVALID_ENVELOPE).at("", "wrong-type")
+        } else {
+            ApiError::new(problem::MALFORMED_JSON)
+        }
+    })?;
+    if ask.protocol != PROTOCOL {
+        return Err(ApiError::new(problem::UNSUPPORTED_PROTOCOL).at("/protocol", "unknown-code"));
+    }
+    if let Some(push) = &ask.push {
+        if push.mutations.len() > PUSH_ITEMS_MAX {
+            let error = ApiError::new(problem::TOO_MANY_ITEMS);
+            return Err(error.at("/push/mutations", "list-too-long"));
+        }
+        let bytes: usize = push.mutations.iter().map(|raw| raw.get().len()).sum();
+        if bytes > PUSH_BYTES_MAX {
+            return Err(ApiError::new(problem::TOO_LARGE).at("/push/mutations", "too-long"));
+        }
+    }
+    Ok(ask)
+}
+
+/// The registration that speaks; another person's device is as unknown as none.
+async fn device_of(app: &App, caller: &Caller, ask: &Exchange) -> Result<DeviceRow, ApiError> {
+    let mut tx = app.db.read().await?;
+    let device = sessions::device(&mut tx, &ask.device).await?;
+    let device = device.filter(|d| d.person == caller.person && d.kind == "phone");
+    let device = device.ok_or(ApiError::new(problem::DEVICE_UNKNOWN))?;
+    if device.state != "active" && ask.pull.is_some() && ask.push.is_none() {
+        return Err(ApiError::new(problem::DEVICE_REVOKED));
+    }
+    Ok(device)
+}
+
+fn admitted(
+    app: &App,
+    caller: &Caller,
+    ask: &Exchange,
+    mutations: &[Box<serde_json::value::RawValue>],
+    received_at: i64,
+) -> Result<Vec<Admitted>, ApiError> {
+    let packs = app.writer.packs();
+    let sender = Sender {
+        person: caller.person.clone(),
+        device: ask.device.clone(),
+        clock: ask.clock.as_ref(),
+        received_at,
+    };
+    let mut numbers = BTreeSet::new();
+    let mut items = Vec::with_capacity(mutations.len());
+    for (index, raw) in mutations.iter().enumerate() {
+        let item = admit::admit(raw, &sender, &packs).map_err(|_| {
+            let pointer = format!("/push/mutations/{index}/n");
+            ApiError::new(problem::INVALID_ENVELOPE).at(&pointer, "required")
+        })?;
+        if !numbers.insert(item.mutation.n) {
+            let pointer = format!("/push/mutations/{index}/n");
+            return Err(ApiError::new(problem::INVALID_ENVELOPE).at(&pointer, "duplicate-number"));
+        }
+        items.push(item);
+    }
+    Ok(items)
+}
+
+/// Writes items shard by shard; a shard that cannot commit leaves its items unanswered.
+async fn pushed(app: &App, items: Vec<Admitted>) -> Result<PushAnswer, ApiError> {
+    let order: Vec<i64> = items.iter().map(|item| item.mutation.n).collect();
+    let mut by_shard: BTreeMap<Shard, Vec<Admitted>> = BTreeMap::new();
+    for item in items {
+        by_shard.entry(item.shard).or_default().push(item);
+    }
+    let mut answer = PushAnswer::default();
+    let shards = by_shard.into_iter().map(|(shard, items)| async move {
+        let numbers: Vec<i64> = items.iter().map(|item| item.mutation.n).collect();
+        (numbers, app.writer.write(shard, Work::Items(items)).await)
+    });
+    for (numbers, parts) in futures::future::join_all(shards).await {
+        gather(numbers, parts, &mut answer)?;
+    }
+    if answer.verdicts.is_empty()
+        && !answer.unanswered.is_empty()
+        && answer
+            .unanswered
+            .iter()
+            .all(|left| left.code == problem::BUSY.name)
+    {
+        return Err(ApiError::new(problem::BUSY).retry(2_000));
+    }
+    let place = |n: i64| order.iter().position(|other| *other == n);
+    answer.verdicts.sort_by_key(|verdict| place(verdict.n));
+    Ok(answer)
+}
+
+fn gather(
+    numbers: Vec<i64>,
+    parts: Vec<Result<Done, NoAnswer>>,
+    answer: &mut PushAnswer,
+) -> Result<(), ApiError> {
+    let mut answered = BTreeSet::new();
+    let mut code = problem::BUSY.name;
+    for part in parts {
+        match part {
+            Ok(Done::Forked) => return Err(ApiError::new(problem::DEVICE_FORKED)),
+            Ok(Done::Outcomes(outcomes)) => {
+                for outcome in outcomes {
+                    match outcome {
+                        Outcome::Verdict(verdict) => {
+                            answered.insert(verdict.n);
+                            answer.verdicts.push(*verdict);
+                        }
+                        Outcome::Forked => return Err(ApiError::new(problem::DEVICE_FORKED)),
+                        Outcome::KeyReused => {
+                            return Err(ApiError::new(problem::KEY_REUSED));
+                        }
+                    }
+                }
+            }
+            Ok(Done::Nothing) | Err(NoAnswer::Store) => {}
+            Err(NoAnswer::Poison) => code = problem::SERVER_FAULT.name,
+        }
+    }
+    let left = numbers.into_iter().filter(|n| !answered.contains(n));
+    answer.unanswered.extend(left.map(|n| Unanswered {
+        n,
+        code: code.to_owned(),
+        retry_ms: RETRY_MS,
+    }));
+    Ok(())
+}
+
+/// Notes what a phone said of itself, at most once a minute.
+async fn heard(app: &App, device: &DeviceRow, ask: &Exchange, now: i64) -> Result<(), ApiError> {
+    let lately = device.last_seen_at.is_some_and(|at| now - at < MINUTE_MS);
+    if lately && ask.unsent.as_ref().is_none_or(|unsent| unsent.records == 0) {
+        return Ok(());
+    }
+    if device
+        .last_seen_at
+        .is_some_and(|at| now - at < MINUTE_MS / 6)
+    {
+        return Ok(());
+    }
+    let unsent = ask.unsent.clone();
+    let tell = |of: fn(&Unsent) -> i64| unsent.as_ref().map(of);
+    let seen = Seen {
+        at: now,
+        saved_below: ask.push.as_ref().map_or(0, |push| push.saved_below),
+        records: tell(|unsent| unsent.records),
+        photos: tell(|unsent| unsent.photos),
+        oldest_ms: tell(|unsent| unsent.oldest_ms),
+    };
+    let mut tx = app.db.write().await?;
+    sessions::seen(&mut tx, &device.id, seen).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+async fn pulled(
+    app: &App,
+    caller: &Caller,
+    ask: &Exchange,
+    device: &DeviceRow,
+    answer: &mut Answer,
+) -> Result<(), ApiError> {
+    let Some(pull) = ask.pull.as_ref().filter(|_| device.state == "active") else {
+        return Ok(());
+    };
+    let mut tx = app.db.read().await?;
+    // Grants are read again in the snapshot of the pull: one may have ended during the push.
+    let grants = views::grants(&mut tx, &caller.person).await?;
+    let view = views::of(&mut tx, &caller.person, &grants, app.clock.now()).await?;
+    let schemas = ask.client.as_ref().map(|client| &client.schemas);
+    let empty = BTreeMap::new();
+    let schemas = schemas.unwrap_or(&empty);
+    match pulls::page(&mut tx, &app.sealer, &caller.person, &view, pull, schemas).await? {
+        Page::NotACursor => return Err(ApiError::new(problem::CURSOR_INVALID)),
+        Page::Ready(page) => answer.pull = Some(*page),
+    }
+    answer.durable = view.durable;
+    if pull.cursor.is_none() {
+        answer.limits = Some(LIMITS);
+        answer.next = Some(Next {
+            min_ms: 0,
+            poll_ms: POLL_MS,
+        });
+    }
+    Ok(())
+}
+
+/// `POST /v1/sync/wait`: answers when something in the view changes, or after 25 seconds.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn wait(State(app): State<App>, caller: Caller) -> Result<Response, ApiError> {
+    let mut rings = app.live.listen();
+    let mut tx = app.db.read().await?;
+    let view = views::of(&mut tx, &caller.person, &caller.grants, app.clock.now()).await?;
+    drop(tx);
+    let streams: BTreeSet<(i64, String)> = view
+        .streams
+        .into_iter()
+        .map(|stream| (stream.shard, stream.stream))
+        .collect();
+    let poked = async {
+        loop {
+            match rings.recv().await {
+                Ok(ring) => {
+                    let unknown = ring.streams.is_empty();
+                    let mine = |name: &String| streams.contains(&(ring.shard.0, name.clone()));
+                    if unknown || ring.streams.iter().any(mine) {
+                        return;
+                    }
+                }
+                Err(tokio::sync::broadcast::error::RecvError::Lagged(_)) => return,
+                Err(tokio::sync::broadcast::error::RecvError::Closed) => {
+                    std::future::pending::<()>().await;
+                }
+            }
+        }
+    };
+    let limit = std::time::Duration::from_secs(xiangyi_proto::limits::WAIT_SECONDS_MAX);
+    Ok(match tokio::time::timeout(limit, poked).await {
+        Ok(()) => Json(serde_json::json!({ "poke": true })).into_response(),
+        Err(_) => StatusCode::NO_CONTENT.into_response(),
+    })
+}

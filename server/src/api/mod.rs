@@ -1,0 +1,6 @@
+//! Handlers, one file per endpoint or two. None decides about records; `sync` does.
+
+pub mod body;
+pub mod exchange;
+pub mod health;
+pub mod sessions;

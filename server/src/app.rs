@@ -1,0 +1,197 @@
+//! The application: what every handler reaches. Cloned per request, shared inside.
+
+use std::ops::Deref;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, RwLock};
+
+use xiangyi_proto::ids::Shard;
+use xiangyi_proto::kinds::Kind;
+use xiangyi_proto::pack::PackDoc;
+use xiangyi_proto::time::TimeQuality;
+use xiangyi_sync::policy::{self, PackSet};
+use xiangyi_sync::world::Record;
+
+use crate::accounts::password::Passwords;
+use crate::accounts::roots::Roots;
+use crate::accounts::seal::Sealer;
+use crate::accounts::tokens::Tokens;
+use crate::clock::Clock;
+use crate::config::{Config, ConfigError};
+use crate::entropy::Entropy;
+use crate::live::Live;
+use crate::regions::{self, Regions};
+use crate::store::dialect::Shape;
+use crate::store::shards::StreamIds;
+use crate::store::{Db, packs};
+use crate::writer::{Shared, Work, Writer};
+
+/// What every handler reaches.
+#[derive(Clone)]
+pub struct App(Arc<Parts>);
+
+/// The parts of an application.
+pub struct Parts {
+    pub db: Db,
+    pub sealer: Sealer,
+    pub entropy: Entropy,
+    pub clock: Clock,
+    pub writer: Writer,
+    pub live: Live,
+    pub tokens: Tokens,
+    pub passwords: Passwords,
+    pub regions: Regions,
+    pub data: PathBuf,
+    /// Cookies are for TLS only, except on loopback.
+    pub secure_cookies: bool,
+}
+
+impl Deref for App {
+    type Target = Parts;
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+/// Why an application does not start, in words for whoever starts it.
+pub type StartError = Box<dyn std::error::Error + Send + Sync>;
+
+impl App {
+    /// Opens everything a server needs.
+    ///
+    /// # Errors
+    /// When keys, tables or packs cannot be used.
+    pub async fn open(config: &Config, clock: Clock, entropy: Entropy) -> Result<Self, StartError> {
+        config.check()?;
+        std::fs::create_dir_all(&config.data)?;
+        let roots = Roots::open(&config.data, &entropy)?;
+        let db = Db::open(&config.database_url()).await?;
+        prepare(&db, config).await?;
+        let sealer = Sealer::new(&roots);
+        let live = Live::default();
+        let shared = Shared {
+            db: db.clone(),
+            sealer: sealer.clone(),
+            entropy: entropy.clone(),
+            clock: clock.clone(),
+            packs: Arc::new(RwLock::new(Arc::new(PackSet::default()))),
+            places: Arc::new(regions::places()),
+            live: live.clone(),
+            stream_ids: Arc::new(StreamIds::default()),
+        };
+        let app = Self(Arc::new(Parts {
+            db,
+            sealer,
+            entropy,
+            clock,
+            writer: Writer::new(shared),
+            live,
+            tokens: Tokens::new(&roots),
+            passwords: Passwords::default(),
+            regions: Regions::default(),
+            data: config.data.clone(),
+            secure_cookies: !config.listen.ip().is_loopback(),
+        }));
+        app.load_packs().await?;
+        Ok(app)
+    }
+
+    /// The data folder.
+    pub fn data(&self) -> &Path {
+        &self.data
+    }
+
+    /// Puts the stored packs in force; the first start publishes the shipped one.
+    async fn load_packs(&self) -> Result<(), StartError> {
+        let mut tx = self.db.read().await?;
+        let mut stored = packs::all(&mut tx).await?;
+        drop(tx);
+        let shipped = policy::read(xiangyi_proto::pack::STARTER).map_err(faults)?;
+        let newer = |(region, version): &(String, i64)| {
+            *region == shipped.pack && *version >= shipped.version
+        };
+        if !stored
+            .iter()
+            .any(|pack| newer(&(pack.region.clone(), pack.version)))
+        {
+            stored.push(self.publish(&shipped).await?);
+        }
+        let mut compiled = Vec::new();
+        for pack in &stored {
+            let doc: PackDoc = serde_json::from_str(&pack.document)?;
+            compiled.push(policy::compile(&doc).map_err(faults)?);
+        }
+        self.writer.put_packs(PackSet::new(compiled));
+        Ok(())
+    }
+
+    async fn publish(&self, doc: &PackDoc) -> Result<packs::PackRow, StartError> {
+        let document = serde_json::to_string(doc)?;
+        let row = packs::PackRow {
+            region: doc.pack.clone(),
+            version: doc.version,
+            document,
+        };
+        let now = self.clock.now();
+        let mut tx = self.db.write().await?;
+        packs::add(&mut tx, &row, now).await?;
+        tx.commit().await?;
+        let shard = xiangyi_proto::region::shard_of(&doc.pack).unwrap_or(Shard(43));
+        let version = doc.version.to_be_bytes();
+        let id = xiangyi_sync::digest::derived_id("rule_pack", &[doc.pack.as_bytes(), &version]);
+        let body = serde_json::json!({
+            "pack": doc.pack, "version": doc.version, "document": doc,
+        });
+        let record = own_record(Kind::RulePack, id, &doc.pack, "", body, now);
+        self.writer
+            .write(shard, Work::Record(Box::new(record)))
+            .await;
+        Ok(row)
+    }
+}
+
+/// A record the server writes by itself.
+pub fn own_record(
+    kind: Kind,
+    id: uuid::Uuid,
+    unit: &str,
+    author: &str,
+    body: serde_json::Value,
+    now: i64,
+) -> Record {
+    Record {
+        id,
+        kind,
+        rev: 1,
+        author: author.to_owned(),
+        unit: unit.to_owned(),
+        village: None,
+        occurred_at: now,
+        received_at: now,
+        estimated_at: now,
+        quality: TimeQuality::Offset,
+        body,
+        field_revs: Default::default(),
+        placed: Default::default(),
+        void: false,
+        seq: 0,
+    }
+}
+
+fn faults(faults: Vec<policy::PackFault>) -> StartError {
+    let lines: Vec<String> = faults.iter().map(ToString::to_string).collect();
+    Box::new(ConfigError(format!(
+        "the rule pack is not sound:\n{}",
+        lines.join("\n")
+    )))
+}
+
+async fn prepare(db: &Db, config: &Config) -> Result<(), StartError> {
+    match db.shape().await? {
+        Shape::Current => Ok(()),
+        Shape::Newer => Err(Box::new(crate::store::StoreError::Newer)),
+        Shape::Behind if db.is_own_file() || config.demo => Ok(db.migrate().await?),
+        Shape::Behind => Err(Box::new(ConfigError(
+            "the tables are not up to date: run `xiangyi migrate` first".to_owned(),
+        ))),
+    }
+}

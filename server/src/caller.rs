@@ -1,0 +1,97 @@
+//! Who asks: an extractor that has already checked. A handler without it serves strangers.
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{Method, header};
+use xiangyi_proto::problem;
+use xiangyi_proto::role::Role;
+use xiangyi_sync::world::Granted;
+
+use crate::accounts::tokens::NoToken;
+use crate::app::App;
+use crate::problem::ApiError;
+use crate::store::{sessions, views};
+
+/// The cookie of a browser's session.
+pub const COOKIE: &str = "xiangyi_session";
+/// The header that a write by cookie carries; another site's form cannot set it.
+pub const CSRF: &str = "x-xiangyi-csrf";
+
+/// A person with a valid session, and every grant they have or had.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    pub person: String,
+    pub session: String,
+    /// The session's own device, for REST writes.
+    pub device: String,
+    pub grants: Vec<Granted>,
+    /// Unix milliseconds at which the token ends.
+    pub expires_at: i64,
+}
+
+impl Caller {
+    /// Whether one of these roles holds now at a unit, or above it.
+    pub fn is_one_of(&self, roles: &[Role], unit: &str, now: i64) -> bool {
+        self.grants.iter().any(|grant| {
+            roles.contains(&grant.role) && unit.starts_with(&grant.unit) && grant.holds_at(now)
+        })
+    }
+}
+
+impl FromRequestParts<App> for Caller {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        let (token, by_cookie) = token(parts).ok_or(ApiError::new(problem::UNAUTHORIZED))?;
+        let reads = matches!(parts.method, Method::GET | Method::HEAD);
+        if by_cookie && !reads && !parts.headers.contains_key(CSRF) {
+            return Err(ApiError::new(problem::CSRF_REQUIRED));
+        }
+        let claims = app
+            .tokens
+            .check(&token, app.clock.now())
+            .map_err(|why| match why {
+                NoToken::Forged => ApiError::new(problem::UNAUTHORIZED),
+                NoToken::Expired => ApiError::new(problem::TOKEN_EXPIRED),
+            })?;
+        let mut tx = app.db.read().await?;
+        let session = sessions::by_id(&mut tx, &claims.sid).await?;
+        let live = session.is_some_and(|s| s.state == "active" && s.person == claims.sub);
+        if !live {
+            return Err(ApiError::new(problem::UNAUTHORIZED));
+        }
+        let grants = views::grants(&mut tx, &claims.sub).await?;
+        Ok(Self {
+            person: claims.sub,
+            session: claims.sid,
+            device: claims.dev,
+            grants,
+            expires_at: claims.exp * 1_000,
+        })
+    }
+}
+
+/// The token of a request, and whether it came by cookie.
+fn token(parts: &Parts) -> Option<(String, bool)> {
+    let header = |name| {
+        parts
+            .headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+    };
+    if let Some(value) = header(header::AUTHORIZATION) {
+        let token = value
+            .strip_prefix("Bearer ")
+            .or_else(|| value.strip_prefix("bearer "))?;
+        return Some((token.trim().to_owned(), false));
+    }
+    let cookies = header(header::COOKIE)?;
+    let named = |pair: &str| {
+        let (name, value) = pair.trim().split_once('=')?;
+        (name == COOKIE).then(|| value.to_owned())
+    };
+    cookies
+        .split(';')
+        .find_map(named)
+        .map(|token| (token, true))
+}

@@ -1,0 +1,191 @@
+//! The demo: real codes, invented people, one known password. On loopback only.
+
+use xiangyi_proto::role::Role;
+use xiangyi_proto::time::DAY_MS;
+
+use crate::accounts::password;
+use crate::app::{App, StartError};
+use crate::store::keys;
+use crate::store::people::{self, NewGrant, PersonRow};
+
+/// The password of everybody in the demo.
+pub const PASSWORD: &str = "xiangyi-demo";
+/// A volunteer whose name must never appear in a log.
+pub const CANARY_NAME: &str = "金丝雀七七三一";
+
+/// An invented person.
+#[derive(Debug, Clone)]
+pub struct DemoPerson {
+    pub id: String,
+    pub telephone: String,
+    pub name: String,
+    pub role: Role,
+    pub unit: String,
+}
+
+const SURNAMES: [&str; 12] = [
+    "周", "刘", "陈", "李", "王", "彭", "罗", "谭", "唐", "邓", "欧阳", "蒋",
+];
+const GIVEN: [&str; 10] = [
+    "小芳", "建军", "秀英", "志强", "丽萍", "文斌", "桂兰", "俊杰", "春燕", "海波",
+];
+
+/// Everybody in the demo; stations are the first six townships of Changsha County.
+pub fn people(app: &App) -> Vec<DemoPerson> {
+    let stations: Vec<&str> = app.regions.under("430121", 9).collect();
+    let mut list = Vec::new();
+    let mut add = |id: String, telephone: String, role: Role, unit: &str| {
+        let index = list.len();
+        let name = match id.as_str() {
+            "p-volunteer-40" => CANARY_NAME.to_owned(),
+            _ => format!(
+                "{}{}",
+                SURNAMES[index % 12],
+                GIVEN[(index * 7 + index / 12) % 10]
+            ),
+        };
+        list.push(DemoPerson {
+            id,
+            telephone,
+            name,
+            role,
+            unit: unit.to_owned(),
+        });
+    };
+    for n in 1..=12_usize {
+        let unit = stations.get((n - 1) / 2).copied().unwrap_or("430121");
+        add(
+            format!("p-worker-{n:02}"),
+            format!("138000000{n:02}"),
+            Role::Worker,
+            unit,
+        );
+    }
+    let first = stations.first().copied().unwrap_or("430121");
+    add(
+        "p-lead-1".into(),
+        "13800000101".into(),
+        Role::StationLead,
+        first,
+    );
+    add(
+        "p-officer-1".into(),
+        "13800000201".into(),
+        Role::HubOfficer,
+        "430121",
+    );
+    add(
+        "p-reviewer-1".into(),
+        "13800000202".into(),
+        Role::HubReviewer,
+        "430121",
+    );
+    add(
+        "p-reviewer-2".into(),
+        "13800000203".into(),
+        Role::HubReviewer,
+        "430121",
+    );
+    for n in 1..=40_usize {
+        let id = format!("p-volunteer-{n:02}");
+        add(
+            id,
+            format!("13800000{:03}", 300 + n),
+            Role::Volunteer,
+            "430121",
+        );
+    }
+    add(
+        "p-leader-1".into(),
+        "13800000401".into(),
+        Role::ActivityLeader,
+        "430121",
+    );
+    add(
+        "p-city-1".into(),
+        "13800000501".into(),
+        Role::CityViewer,
+        "4301",
+    );
+    add(
+        "p-province-1".into(),
+        "13800000601".into(),
+        Role::ProvinceAdmin,
+        "43",
+    );
+    let liuyang = app
+        .regions
+        .under("430181", 9)
+        .next()
+        .unwrap_or("430181")
+        .to_owned();
+    add(
+        "p-liuyang-worker".into(),
+        "13900000001".into(),
+        Role::Worker,
+        &liuyang,
+    );
+    add(
+        "p-liuyang-officer".into(),
+        "13900000201".into(),
+        Role::HubOfficer,
+        "430181",
+    );
+    list
+}
+
+/// Puts the demo's people into an empty database; a second start changes nothing.
+///
+/// # Errors
+/// When the database does not take them.
+pub async fn seed(app: &App) -> Result<(), StartError> {
+    let list = people(app);
+    let now = app.clock.now();
+    let mut tx = app.db.write().await?;
+    if people::by_id(&mut tx, &list[0].id).await?.is_some() {
+        return Ok(());
+    }
+    // One hash for all: the password is in the README anyway.
+    let hash = password::hash(PASSWORD, &app.entropy);
+    let ids = list.iter().map(|person| person.id.as_str());
+    let keyring = keys::of(&mut tx, &app.sealer, keys::PEOPLE, ids, &app.entropy).await?;
+    for person in &list {
+        let key = keyring
+            .key(&person.id)
+            .expect("keys of all people were fetched");
+        let row = PersonRow {
+            id: person.id.clone(),
+            name: key.seal(&app.entropy, person.id.as_bytes(), person.name.as_bytes()),
+            password: Some(hash.clone()),
+            state: "active".to_owned(),
+        };
+        let telephone = app.sealer.index("telephone", &person.telephone);
+        people::add(&mut tx, &row, &telephone, now).await?;
+        let grant = NewGrant {
+            id: format!("g-demo-{}", person.id),
+            person: person.id.clone(),
+            role: person.role,
+            unit: person.unit.clone(),
+            from_at: now - 30 * DAY_MS,
+            to_at: None,
+        };
+        people::grant(&mut tx, &grant).await?;
+    }
+    tx.commit().await?;
+    keyring.keep(&app.sealer);
+    Ok(())
+}
+
+/// Prints who can sign in; only the demo's invented people are ever printed.
+pub fn print_people(app: &App) {
+    println!("demo people, password {PASSWORD} (invented; on this machine only)");
+    for person in people(app) {
+        let unit = app.regions.unit_name(&person.unit);
+        println!(
+            "  {}  {:<15} {} {unit}",
+            person.telephone,
+            person.role.name(),
+            person.unit
+        );
+    }
+}

@@ -1,0 +1,110 @@
+//! The command line: one file per command.
+
+pub mod demo;
+mod log;
+mod pack;
+mod people;
+pub mod serve;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::app::StartError;
+use crate::config::Config;
+
+/// 乡驿: the post station between phones in the villages and the county hub.
+#[derive(Debug, Parser)]
+#[command(name = "xiangyi", version, about)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve phones and the hub page.
+    Serve(ServeArgs),
+    /// Bring the tables up to date.
+    Migrate(Place),
+    /// People and their grants.
+    #[command(subcommand)]
+    People(people::People),
+    /// Rule packs.
+    #[command(subcommand)]
+    Pack(pack::Pack),
+}
+
+/// Where the data is.
+#[derive(Debug, Clone, Args)]
+pub struct Place {
+    /// Settings, see deploy/xiangyi.toml.
+    #[arg(long)]
+    config: Option<PathBuf>,
+    /// Folder of the database file, photographs and keys.
+    #[arg(long)]
+    data: Option<PathBuf>,
+    /// `sqlite:PATH` or `postgres://…`; a file in the data folder by default.
+    #[arg(long)]
+    database: Option<String>,
+}
+
+#[derive(Debug, Args)]
+struct ServeArgs {
+    #[command(flatten)]
+    place: Place,
+    /// Address and port; port 0 picks a free one.
+    #[arg(long)]
+    listen: Option<SocketAddr>,
+    /// Demo codes and invented people with a known password; loopback only.
+    #[arg(long)]
+    demo: bool,
+}
+
+impl Place {
+    /// The settings with these flags over them.
+    fn config(&self) -> Result<Config, StartError> {
+        let mut config = Config::read(self.config.as_deref())?;
+        if let Some(data) = &self.data {
+            config.data.clone_from(data);
+        }
+        if let Some(url) = &self.database {
+            config.database.url = Some(url.clone());
+        }
+        Ok(config)
+    }
+}
+
+/// Runs a command to its end.
+pub fn run(cli: Cli) -> ExitCode {
+    // A second call finds the provider installed, which is what is wanted.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
+    let done = runtime
+        .map_err(StartError::from)
+        .and_then(|runtime| match cli.command {
+            Command::Serve(args) => {
+                let mut config = args.place.config()?;
+                config.demo = args.demo;
+                if let Some(listen) = args.listen {
+                    config.listen = listen;
+                }
+                log::start(&config.log);
+                runtime.block_on(serve::run(config))
+            }
+            Command::Migrate(place) => runtime.block_on(serve::migrate(place.config()?)),
+            Command::People(people) => runtime.block_on(people::run(people)),
+            Command::Pack(pack) => pack::run(&pack),
+        });
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xiangyi: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! `xiangyi people`: grants given and ended; phones follow at their next pull.
+
+use clap::{Args, Subcommand};
+use xiangyi_proto::region;
+use xiangyi_proto::role::Role;
+use xiangyi_proto::time::{day_of_text, day_start, day_text};
+
+use super::Place;
+use crate::api::sessions::normal_telephone;
+use crate::app::{App, StartError};
+use crate::clock::Clock;
+use crate::entropy::Entropy;
+use crate::store::people::{self, NewGrant};
+use crate::store::views;
+
+#[derive(Debug, Subcommand)]
+pub enum People {
+    /// Give a person a role at a unit.
+    Grant(GrantArgs),
+    /// End a person's role at a unit.
+    Revoke(GrantArgs),
+    /// List a person's grants.
+    List {
+        #[command(flatten)]
+        place: Place,
+        /// The person's telephone number.
+        telephone: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct GrantArgs {
+    #[command(flatten)]
+    place: Place,
+    /// The person's telephone number.
+    telephone: String,
+    /// Such as worker, station_lead, hub_officer.
+    role: String,
+    /// The unit's code, such as 430121101.
+    unit: String,
+    /// First day (YYYY-MM-DD, UTC+8); now when absent.
+    #[arg(long)]
+    from: Option<String>,
+    /// Last moment is the end of this day; open when absent. Revoking ends at once.
+    #[arg(long)]
+    to: Option<String>,
+}
+
+/// Runs a command about people.
+pub async fn run(command: People) -> Result<(), StartError> {
+    match command {
+        People::Grant(args) => change(&args, true).await,
+        People::Revoke(args) => change(&args, false).await,
+        People::List { place, telephone } => list(&place, &telephone).await,
+    }
+}
+
+async fn change(args: &GrantArgs, give: bool) -> Result<(), StartError> {
+    let role = Role::parse(&args.role).ok_or_else(|| {
+        let names: Vec<&str> = Role::ALL.into_iter().map(Role::name).collect();
+        format!("no role {}; roles are {}", args.role, names.join(", "))
+    })?;
+    if region::shard_of(&args.unit).is_none() {
+        return Err(format!("{} is not a unit's code", args.unit).into());
+    }
+    let app = open(&args.place).await?;
+    let person = person_of(&app, &args.telephone).await?;
+    let now = app.clock.now();
+    let mut tx = app.db.write().await?;
+    if give {
+        let grant = NewGrant {
+            id: format!("g-{}", app.entropy.crockford(10)),
+            person,
+            role,
+            unit: args.unit.clone(),
+            from_at: moment(args.from.as_deref(), 0)?.unwrap_or(now),
+            to_at: moment(args.to.as_deref(), 1)?,
+        };
+        people::grant(&mut tx, &grant).await?;
+        tx.commit().await?;
+        println!(
+            "granted: {} at {}",
+            role.name(),
+            app.regions.unit_name(&args.unit)
+        );
+        return Ok(());
+    }
+    let ended = people::revoke(&mut tx, &person, role, &args.unit, now).await?;
+    tx.commit().await?;
+    match ended {
+        0 => Err("there is no such open grant".into()),
+        _ => {
+            println!(
+                "revoked: {} at {}",
+                role.name(),
+                app.regions.unit_name(&args.unit)
+            );
+            Ok(())
+        }
+    }
+}
+
+async fn list(place: &Place, telephone: &str) -> Result<(), StartError> {
+    let app = open(place).await?;
+    let person = person_of(&app, telephone).await?;
+    let mut tx = app.db.read().await?;
+    for grant in views::grants(&mut tx, &person).await? {
+        let until = grant.to_at.map_or("open".to_owned(), |to| day_text(to - 1));
+        let unit = app.regions.unit_name(&grant.unit);
+        println!(
+            "{}\t{}\t{unit}\t{} - {until}",
+            grant.role.name(),
+            grant.unit,
+            day_text(grant.from_at)
+        );
+    }
+    Ok(())
+}
+
+async fn open(place: &Place) -> Result<App, StartError> {
+    App::open(&place.config()?, Clock::system(), Entropy::system()).await
+}
+
+async fn person_of(app: &App, telephone: &str) -> Result<String, StartError> {
+    let key = app.sealer.index("telephone", &normal_telephone(telephone));
+    let mut tx = app.db.read().await?;
+    let person = people::by_telephone(&mut tx, &key).await?;
+    Ok(person.ok_or("nobody has this telephone number here")?.id)
+}
+
+fn moment(day: Option<&str>, days_later: i64) -> Result<Option<i64>, StartError> {
+    let Some(day) = day else { return Ok(None) };
+    let number = day_of_text(day).ok_or_else(|| format!("{day} is not a day (YYYY-MM-DD)"))?;
+    Ok(Some(day_start(number + days_later)))
+}

@@ -1,0 +1,77 @@
+//! `xiangyi serve` and `xiangyi migrate`.
+
+use tokio::net::TcpListener;
+
+use super::demo;
+use crate::app::{App, StartError};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::entropy::Entropy;
+use crate::store::Db;
+use crate::{router, tasks, ticker};
+
+/// Serves until it is told to stop.
+///
+/// # Errors
+/// When the address, the keys or the tables cannot be used.
+pub async fn run(config: Config) -> Result<(), StartError> {
+    let app = App::open(&config, Clock::system(), Entropy::system()).await?;
+    if config.demo {
+        demo::seed(&app).await?;
+    }
+    let listener = TcpListener::bind(config.listen).await.map_err(|error| {
+        format!(
+            "cannot listen on {}: {error}. Is another server running there?",
+            config.listen
+        )
+    })?;
+    let address = listener.local_addr()?;
+    if config.demo {
+        demo::print_people(&app);
+    }
+    // Scripts wait for this line; it goes to standard output, logs go to standard error.
+    println!("xiangyi listens on http://{address}");
+    serve(app, listener, stop_signal()).await
+}
+
+/// Serves an application on a listener until `stop` is ready, then finishes what is under way.
+///
+/// # Errors
+/// When the listener fails.
+pub async fn serve(
+    app: App,
+    listener: TcpListener,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), StartError> {
+    tasks::spawn("ticker", ticker::run(app.clone()));
+    let db = app.db.clone();
+    axum::serve(listener, router::make_service(app))
+        .with_graceful_shutdown(stop)
+        .await?;
+    db.close().await;
+    Ok(())
+}
+
+async fn stop_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+}
+
+/// Brings the tables up to date.
+///
+/// # Errors
+/// When the database cannot be reached or is newer than this build.
+pub async fn migrate(config: Config) -> Result<(), StartError> {
+    std::fs::create_dir_all(&config.data)?;
+    let db = Db::open(&config.database_url()).await?;
+    db.migrate().await?;
+    db.close().await;
+    println!("the tables are up to date");
+    Ok(())
+}

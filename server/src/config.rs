@@ -1,0 +1,187 @@
+//! Settings: a file, flags over it, and the environment only for secrets named `*_file`.
+//!
+//! Unknown keys are refused, so that a misspelt setting is noticed at start and not at night.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+/// Where the server listens unless told otherwise.
+pub const LISTEN: &str = "127.0.0.1:8080";
+
+/// The settings of a server.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    pub listen: SocketAddr,
+    pub data: PathBuf,
+    pub database: Database,
+    pub photos: Photos,
+    pub log: Log,
+    /// Demo people and codes; loopback only, never in a file.
+    #[serde(skip)]
+    pub demo: bool,
+}
+
+/// Which database.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Database {
+    /// `sqlite:PATH` or `postgres://…`; a file in the data folder when absent.
+    pub url: Option<String>,
+}
+
+/// Where photographs are kept.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Photos {
+    pub store: PhotoStore,
+    pub s3: S3,
+}
+
+/// The kind of photograph store.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PhotoStore {
+    #[default]
+    Folder,
+    S3,
+}
+
+/// An S3 server.
+#[derive(Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct S3 {
+    pub endpoint: Option<String>,
+    pub bucket: Option<String>,
+    pub region: Option<String>,
+    pub access_key_id: Option<String>,
+    pub access_key_id_file: Option<PathBuf>,
+    pub secret_access_key: Option<String>,
+    pub secret_access_key_file: Option<PathBuf>,
+}
+
+impl std::fmt::Debug for S3 {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (endpoint, bucket) = (&self.endpoint, &self.bucket);
+        f.debug_struct("S3")
+            .field("endpoint", endpoint)
+            .field("bucket", bucket)
+            .finish()
+    }
+}
+
+/// What is logged and how.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Log {
+    pub format: LogFormat,
+    pub level: String,
+}
+
+/// How a log line looks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    #[default]
+    Text,
+    Json,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self {
+            format: LogFormat::Text,
+            level: "info".to_owned(),
+        }
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: LISTEN.parse().expect("the default address is one"),
+            data: PathBuf::from("data"),
+            database: Database::default(),
+            photos: Photos::default(),
+            log: Log::default(),
+            demo: false,
+        }
+    }
+}
+
+/// A setting that cannot be used, in words for whoever starts the server.
+#[derive(Debug)]
+pub struct ConfigError(pub String);
+
+impl std::fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+impl Config {
+    /// Reads a file; without one, the defaults.
+    ///
+    /// # Errors
+    /// When the file cannot be read or a key is unknown, with its name and line.
+    pub fn read(file: Option<&Path>) -> Result<Self, ConfigError> {
+        let Some(file) = file else {
+            return Ok(Self::default());
+        };
+        let name = file.display();
+        let text = std::fs::read_to_string(file)
+            .map_err(|error| ConfigError(format!("cannot read {name}: {error}")))?;
+        toml::from_str(&text).map_err(|error| ConfigError(format!("{name}: {error}")))
+    }
+
+    /// Checks what belongs together.
+    ///
+    /// # Errors
+    /// When the demo would be reachable from elsewhere, or a setting is missing.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        if self.demo && !self.listen.ip().is_loopback() {
+            let why = "--demo holds a known password and listens on loopback only";
+            return Err(ConfigError(why.to_owned()));
+        }
+        if self.photos.store == PhotoStore::S3
+            && (self.photos.s3.endpoint.is_none() || self.photos.s3.bucket.is_none())
+        {
+            let why = "photos.store = \"s3\" needs photos.s3.endpoint and photos.s3.bucket";
+            return Err(ConfigError(why.to_owned()));
+        }
+        Ok(())
+    }
+
+    /// The address of the database.
+    pub fn database_url(&self) -> String {
+        let file = || format!("sqlite:{}", self.data.join("xiangyi.sqlite").display());
+        self.database.url.clone().unwrap_or_else(file)
+    }
+}
+
+impl S3 {
+    /// A secret given as a value or in a file, never both.
+    ///
+    /// # Errors
+    /// When both are given or the file cannot be read.
+    pub fn secret(
+        value: Option<&String>,
+        file: Option<&PathBuf>,
+        name: &str,
+    ) -> Result<Option<String>, ConfigError> {
+        match (value, file) {
+            (Some(_), Some(_)) => Err(ConfigError(format!(
+                "{name} and {name}_file are given both; keep one"
+            ))),
+            (Some(value), None) => Ok(Some(value.clone())),
+            (None, Some(file)) => std::fs::read_to_string(file)
+                .map(|text| Some(text.trim().to_owned()))
+                .map_err(|error| ConfigError(format!("cannot read {name}_file: {error}"))),
+            (None, None) => Ok(None),
+        }
+    }
+}

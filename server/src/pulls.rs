@@ -1,0 +1,94 @@
+//! A page for a phone: the view, the ranges and the sums, all in one read snapshot.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use xiangyi_proto::exchange::{PullAnswer, PullAsk};
+use xiangyi_proto::ids::Shard;
+use xiangyi_proto::kinds::Kind;
+use xiangyi_proto::limits::{PAGE_BYTES_DEFAULT, PAGE_BYTES_MAX};
+use xiangyi_sync::cursor::Cursor;
+use xiangyi_sync::pull::Puller;
+
+use crate::accounts::seal::Sealer;
+use crate::store::views::View;
+use crate::store::{StoreError, Tx, feed, shards};
+
+/// A page, or the news that the cursor is none.
+pub enum Page {
+    Ready(Box<PullAnswer>),
+    NotACursor,
+}
+
+/// Builds a page. `schemas` are the kinds a phone knows; empty means all of this build.
+pub async fn page(
+    tx: &mut Tx,
+    sealer: &Sealer,
+    person: &str,
+    view: &View,
+    ask: &PullAsk,
+    schemas: &BTreeMap<String, u32>,
+) -> Result<Page, StoreError> {
+    let old = match ask
+        .cursor
+        .as_deref()
+        .map(|text| Cursor::decode(text, person))
+    {
+        None => None,
+        Some(Ok(cursor)) => Some(cursor),
+        Some(Err(_)) => return Ok(Page::NotACursor),
+    };
+    let kinds: BTreeSet<u64> = schemas
+        .keys()
+        .filter_map(|name| u64::try_from(Kind::parse(name)?.number()).ok())
+        .collect();
+    let names = gone_names(tx, view, old.as_ref()).await?;
+    let max_bytes = ask
+        .max_bytes
+        .unwrap_or(PAGE_BYTES_DEFAULT)
+        .clamp(1, PAGE_BYTES_MAX);
+    let fresh = old.is_none();
+    let mut puller = Puller::start(
+        person,
+        old,
+        &kinds,
+        view.shards.clone(),
+        max_bytes,
+        |shard, id| names.get(&(shard, id)).cloned(),
+    );
+    while let Some(scan) = puller.next() {
+        let rows = feed::after(tx, sealer, &scan).await?;
+        puller.take(&scan, rows);
+    }
+    let mut answer = puller.finish();
+    if ask.sums && !answer.more && (fresh || answer.cursor.is_some()) {
+        for shard in &view.shards {
+            let ids: BTreeSet<i64> = shard.streams.iter().map(|stream| stream.id).collect();
+            answer
+                .sums
+                .extend(feed::sums(tx, Shard(shard.shard), &ids).await?);
+        }
+        if !kinds.is_empty() {
+            answer.sums.retain(|sum| schemas.contains_key(&sum.kind));
+        }
+    }
+    Ok(Page::Ready(Box::new(answer)))
+}
+
+/// Names of streams that the cursor holds and the view does not.
+async fn gone_names(
+    tx: &mut Tx,
+    view: &View,
+    old: Option<&Cursor>,
+) -> Result<BTreeMap<(i64, i64), String>, StoreError> {
+    let mut names = BTreeMap::new();
+    for place in old.iter().flat_map(|old| &old.shards) {
+        let here = view.shards.iter().find(|shard| shard.shard == place.shard);
+        for id in &place.streams {
+            let seen = here.is_some_and(|shard| shard.streams.iter().any(|s| s.id == *id));
+            if !seen && let Some(name) = shards::name_of(tx, place.shard, *id).await? {
+                names.insert((place.shard, *id), name);
+            }
+        }
+    }
+    Ok(names)
+}

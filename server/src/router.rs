@@ -1,0 +1,161 @@
+//! Every route on one screen: method, path, handler, size of body, who may ask.
+
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::{HeaderValue, Method, header};
+use axum::middleware::{self, Next};
+use axum::response::Response;
+use axum::routing::{MethodRouter, delete, get, post};
+use axum::{Router, ServiceExt};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate};
+use xiangyi_proto::limits::INFLATED_BYTES_MAX;
+use xiangyi_proto::problem;
+
+use crate::api::{exchange, health, sessions};
+use crate::app::App;
+use crate::problem::{self as problems, ApiError};
+
+/// Who may ask for a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Who {
+    /// Anybody, signed in or not.
+    Anybody,
+    /// Whoever has a session; the handler narrows it further.
+    SignedIn,
+}
+
+/// A route as tests list it.
+#[derive(Debug, Clone, Copy)]
+pub struct Route {
+    pub method: &'static str,
+    pub path: &'static str,
+    pub who: Who,
+}
+
+macro_rules! routes {
+    ($($method:literal $path:literal $who:ident $body:expr => $handler:expr;)*) => {
+        /// Every route of the server.
+        pub const ROUTES: &[Route] =
+            &[$(Route { method: $method, path: $path, who: Who::$who },)*];
+
+        fn table() -> Router<App> {
+            Router::new()
+                $(.route($path, limited($handler, $body)))*
+        }
+    };
+}
+
+/// Bodies of requests that carry next to nothing.
+const SMALL: usize = 16 * 1024;
+/// Bodies that carry records; the inflated size has its own bound.
+const RECORDS: usize = INFLATED_BYTES_MAX;
+
+routes! {
+    "GET"    "/healthz"               Anybody  0       => get(health::healthz);
+    "GET"    "/readyz"                Anybody  0       => get(health::readyz);
+    "POST"   "/v1/sessions"           Anybody  SMALL   => post(sessions::sign_in);
+    "DELETE" "/v1/sessions"           SignedIn SMALL   => delete(sessions::sign_out);
+    "POST"   "/v1/sessions/refresh"   Anybody  SMALL   => post(sessions::refresh);
+    "POST"   "/v1/devices"            SignedIn SMALL   => post(sessions::register);
+    "GET"    "/v1/me"                 SignedIn 0       => get(sessions::me);
+    "POST"   "/v1/sync"               SignedIn RECORDS => post(exchange::exchange);
+    "POST"   "/v1/sync/wait"          SignedIn SMALL   => post(exchange::wait);
+}
+
+fn limited(route: MethodRouter<App>, bytes: usize) -> MethodRouter<App> {
+    route.layer(DefaultBodyLimit::max(bytes.max(1)))
+}
+
+/// The whole service: routes, problems, compression, request ids.
+pub fn service(app: App) -> Router {
+    let plain = DefaultPredicate::new().and(NotForContentType::new("text/event-stream"));
+    table()
+        .fallback(|| async { ApiError::new(problem::NOT_FOUND) })
+        .method_not_allowed_fallback(|| async { ApiError::new(problem::METHOD_NOT_ALLOWED) })
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(middleware::from_fn_with_state(app.clone(), around))
+        .layer(CompressionLayer::new().compress_when(plain))
+        .with_state(app)
+}
+
+/// What axum serves: the service behind the method override, which must come before routing.
+pub fn make_service(app: App) -> axum::routing::IntoMakeService<Overridden> {
+    let overridden = tower::util::MapRequest::new(service(app), override_method as Override);
+    ServiceExt::<Request>::into_make_service(overridden)
+}
+
+type Override = fn(Request) -> Request;
+/// The service with the method override in front.
+pub type Overridden = tower::util::MapRequest<Router, Override>;
+
+/// `wx.request` has no PATCH: a POST may say that it means PATCH or DELETE.
+fn override_method(mut request: Request) -> Request {
+    let meant = request
+        .headers()
+        .get("x-http-method-override")
+        .map(HeaderValue::as_bytes);
+    let meant = match meant {
+        Some(b"PATCH" | b"patch") => Some(Method::PATCH),
+        Some(b"DELETE" | b"delete") => Some(Method::DELETE),
+        _ => None,
+    };
+    if let Some(method) = meant.filter(|_| *request.method() == Method::POST) {
+        *request.method_mut() = method;
+    }
+    request
+}
+
+fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
+    tracing::error!("a handler panicked");
+    axum::response::IntoResponse::into_response(ApiError::new(problem::SERVER_FAULT))
+}
+
+/// Gives each request an id, writes problems, sets the headers every answer carries.
+async fn around(State(app): State<App>, request: Request, next: Next) -> Response {
+    let id = app.entropy.crockford(12);
+    let method = request.method().clone();
+    let path = request
+        .extensions()
+        .get::<axum::extract::MatchedPath>()
+        .map_or("unmatched", axum::extract::MatchedPath::as_str)
+        .to_owned();
+    let watch = crate::clock::Stopwatch::start();
+    let response = next.run(request).await;
+    let mut response = problems::written(too_large(response), &id);
+    tracing::debug!(
+        request = id,
+        %method,
+        path,
+        status = response.status().as_u16(),
+        took_ms = watch.elapsed_ms(),
+        "answered"
+    );
+    let headers = response.headers_mut();
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        headers.insert("x-request-id", value);
+    }
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    headers
+        .entry(header::CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
+    response
+}
+
+/// Refusals that the framework words itself get ours.
+fn too_large(response: Response) -> Response {
+    use axum::http::StatusCode;
+    use axum::response::IntoResponse;
+    let is_ours = response.extensions().get::<problem::Problem>().is_some();
+    match response.status() {
+        _ if is_ours => response,
+        StatusCode::PAYLOAD_TOO_LARGE => ApiError::new(problem::TOO_LARGE).into_response(),
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => {
+            ApiError::new(problem::UNSUPPORTED_MEDIA_TYPE).into_response()
+        }
+        _ => response,
+    }
+}

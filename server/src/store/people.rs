@@ -1,0 +1,122 @@
+//! People and grants: names are sealed, telephones are found by a keyed hash.
+
+use xiangyi_proto::role::Role;
+
+use super::{StoreError, Tx};
+use crate::on;
+
+/// A person's row.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct PersonRow {
+    pub id: String,
+    pub name: Vec<u8>,
+    pub password: Option<String>,
+    pub state: String,
+}
+
+/// Index: the unique one on `telephone`.
+const BY_TELEPHONE: &str = "SELECT id, name, password, state FROM person WHERE telephone = $1";
+
+/// The person of a telephone's keyed hash.
+pub async fn by_telephone(tx: &mut Tx, hash: &[u8]) -> Result<Option<PersonRow>, StoreError> {
+    Ok(on!(tx, |c| sqlx::query_as(BY_TELEPHONE)
+        .bind(hash)
+        .fetch_optional(c)
+        .await)?)
+}
+
+const BY_ID: &str = "SELECT id, name, password, state FROM person WHERE id = $1";
+
+/// A person by id.
+pub async fn by_id(tx: &mut Tx, id: &str) -> Result<Option<PersonRow>, StoreError> {
+    Ok(on!(tx, |c| sqlx::query_as(BY_ID)
+        .bind(id)
+        .fetch_optional(c)
+        .await)?)
+}
+
+const NAMES: super::dialect::Dual =
+    super::batch::in_texts!("SELECT id, name FROM person WHERE $1 = $1 AND id", "");
+
+/// Sealed names of these people.
+pub async fn names(tx: &mut Tx, people: &[&str]) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+    let (sql, keys) = (tx.text(&NAMES), super::batch::list(people));
+    Ok(on!(tx, |c| sqlx::query_as(sql)
+        .bind(0_i64)
+        .bind(keys)
+        .fetch_all(c)
+        .await)?)
+}
+
+const ADD: &str = "INSERT INTO person (id, name, telephone, password, created_at, state) \
+     VALUES ($1, $2, $3, $4, $5, 'active') ON CONFLICT DO NOTHING";
+
+/// A new person; false when the id or the telephone is taken.
+pub async fn add(
+    tx: &mut Tx,
+    person: &PersonRow,
+    telephone: &[u8],
+    now: i64,
+) -> Result<bool, StoreError> {
+    let changed = on!(tx, |c| sqlx::query(ADD)
+        .bind(person.id.as_str())
+        .bind(person.name.as_slice())
+        .bind(telephone)
+        .bind(person.password.as_deref())
+        .bind(now)
+        .execute(c)
+        .await
+        .map(|done| done.rows_affected()))?;
+    Ok(changed == 1)
+}
+
+const GRANT: &str = "INSERT INTO granted (id, person, role, unit, from_at, to_at) \
+     VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (id) DO NOTHING";
+
+/// A grant to give.
+#[derive(Debug, Clone)]
+pub struct NewGrant {
+    pub id: String,
+    pub person: String,
+    pub role: Role,
+    pub unit: String,
+    pub from_at: i64,
+    pub to_at: Option<i64>,
+}
+
+/// Gives a grant; false when this id was given before.
+pub async fn grant(tx: &mut Tx, grant: &NewGrant) -> Result<bool, StoreError> {
+    let changed = on!(tx, |c| sqlx::query(GRANT)
+        .bind(grant.id.as_str())
+        .bind(grant.person.as_str())
+        .bind(grant.role.name())
+        .bind(grant.unit.as_str())
+        .bind(grant.from_at)
+        .bind(grant.to_at)
+        .execute(c)
+        .await
+        .map(|done| done.rows_affected()))?;
+    Ok(changed == 1)
+}
+
+/// Index: `granted(person)`.
+const REVOKE: &str = "UPDATE granted SET to_at = $4 WHERE person = $1 AND role = $2 \
+     AND unit = $3 AND (to_at IS NULL OR to_at > $4)";
+
+/// Ends grants of a role at a unit; gives how many ended.
+pub async fn revoke(
+    tx: &mut Tx,
+    person: &str,
+    role: Role,
+    unit: &str,
+    at: i64,
+) -> Result<u64, StoreError> {
+    Ok(on!(tx, |c| sqlx::query(REVOKE)
+        .bind(person)
+        .bind(role.name())
+        .bind(unit)
+        .bind(at)
+        .execute(c)
+        .await
+        .map(|done| done.rows_affected()))?)
+}

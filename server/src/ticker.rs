@@ -1,0 +1,52 @@
+//! The ticker: each second, timers whose moment has come go to the writer.
+//!
+//! A timer is a row until it has fired, so a crash between loses nothing.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use xiangyi_proto::ids::Shard;
+use xiangyi_sync::timers::Timer;
+
+use crate::app::App;
+use crate::store::{StoreError, single};
+use crate::writer::Work;
+
+/// How often timers are looked at.
+const EVERY: Duration = Duration::from_secs(1);
+/// Timers of one look.
+const TIMERS_MAX: i64 = 200;
+
+/// Runs for ever.
+pub async fn run(app: App) {
+    let mut tick = tokio::time::interval(EVERY);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tick.tick().await;
+        if let Err(error) = fire_due(&app).await {
+            tracing::warn!(%error, "timers could not be read");
+        }
+    }
+}
+
+/// Fires every timer that is due; gives how many there were.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn fire_due(app: &App) -> Result<usize, StoreError> {
+    let mut tx = app.db.read().await?;
+    let due = single::due(&mut tx, app.clock.now(), TIMERS_MAX).await?;
+    drop(tx);
+    let mut by_shard: BTreeMap<i64, Vec<Timer>> = BTreeMap::new();
+    let count = due.len();
+    for (shard, kind, id, due_at) in due {
+        by_shard
+            .entry(shard)
+            .or_default()
+            .push(Timer { kind, id, due_at });
+    }
+    for (shard, timers) in by_shard {
+        app.writer.write(Shard(shard), Work::Timers(timers)).await;
+    }
+    Ok(count)
+}

@@ -1,0 +1,383 @@
+//! The writer: group commit. Whatever queued while the last commit ran goes into the next.
+//!
+//! One lane per file, or per active county on a database server. A batch that fails twice is
+//! halved until the poison item stands alone; it alone stays unanswered. Nobody is answered
+//! before the commit.
+
+use std::collections::{BTreeMap, HashMap};
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use tokio::sync::{mpsc, oneshot};
+use xiangyi_proto::ids::{PersonId, Seq, Shard};
+use xiangyi_proto::limits::COMMIT_ITEMS_MAX;
+use xiangyi_sync::apply::{self, Outcome};
+use xiangyi_sync::policy::PackSet;
+use xiangyi_sync::timers::{self, Timer};
+use xiangyi_sync::wants::Wants;
+use xiangyi_sync::world::{Admitted, Env, World};
+use xiangyi_sync::{hold, photos_here};
+
+use crate::accounts::seal::Sealer;
+use crate::clock::Clock;
+use crate::entropy::Entropy;
+use crate::live::Live;
+use crate::store::save::Saved;
+use crate::store::shards::StreamIds;
+use crate::store::{Db, StoreError, Tx, load, save, shards};
+
+/// Jobs that may wait in a lane before senders wait too: two bursts of a full commit.
+const QUEUE: usize = 1_024;
+/// Rounds of loading: own keys, linked records, lines, those who wait, and twice to spare.
+const ROUNDS_MAX: usize = 10;
+
+/// What the writer needs beside its queue.
+#[derive(Clone)]
+pub struct Shared {
+    pub db: Db,
+    pub sealer: Sealer,
+    pub entropy: Entropy,
+    pub clock: Clock,
+    pub packs: Arc<RwLock<Arc<PackSet>>>,
+    pub places: Arc<HashMap<String, (i64, i64)>>,
+    pub live: Live,
+    pub stream_ids: Arc<StreamIds>,
+}
+
+/// One thing to write into one shard.
+#[derive(Debug, Clone)]
+pub enum Work {
+    /// Items of one exchange, or one REST write.
+    Items(Vec<Admitted>),
+    /// Timers whose moment has come.
+    Timers(Vec<Timer>),
+    /// A photograph of this hash and owner is complete.
+    Photo { sha256: String, owner: PersonId },
+    /// A row the server writes by itself: a grant in a mailbox, a published pack.
+    Record(Box<xiangyi_sync::world::Record>),
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub enum Done {
+    Outcomes(Vec<Outcome>),
+    Forked,
+    Nothing,
+}
+
+/// Why there is no answer; worth repeating.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoAnswer {
+    /// The database did not take it.
+    Store,
+    /// This item fails on its own, again and again.
+    Poison,
+}
+
+struct Job {
+    shard: Shard,
+    work: Work,
+    reply: oneshot::Sender<Vec<Result<Done, NoAnswer>>>,
+}
+
+/// Hands work to the lanes; clones share them.
+#[derive(Clone)]
+pub struct Writer {
+    shared: Shared,
+    lanes: Arc<Mutex<HashMap<i64, mpsc::Sender<Job>>>>,
+}
+
+impl Writer {
+    /// A writer without lanes yet.
+    pub fn new(shared: Shared) -> Self {
+        Self {
+            shared,
+            lanes: Arc::default(),
+        }
+    }
+
+    /// The rule packs in force.
+    pub fn packs(&self) -> Arc<PackSet> {
+        Arc::clone(
+            &self
+                .shared
+                .packs
+                .read()
+                .unwrap_or_else(PoisonError::into_inner),
+        )
+    }
+
+    /// Puts other packs in force.
+    pub fn put_packs(&self, packs: PackSet) {
+        *self
+            .shared
+            .packs
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = Arc::new(packs);
+    }
+
+    /// Writes into one shard; answers after the commit.
+    ///
+    /// Items come back in order: one `Done::Outcomes`, or parts of it where poison was cut out.
+    pub async fn write(&self, shard: Shard, work: Work) -> Vec<Result<Done, NoAnswer>> {
+        let (reply, answer) = oneshot::channel();
+        let job = Job { shard, work, reply };
+        if self.lane(shard).send(job).await.is_err() {
+            return vec![Err(NoAnswer::Store)];
+        }
+        answer.await.unwrap_or_else(|_| vec![Err(NoAnswer::Store)])
+    }
+
+    /// One file has one lane; on a database server each county has its own.
+    fn lane(&self, shard: Shard) -> mpsc::Sender<Job> {
+        let key = if self.shared.db.is_own_file() {
+            0
+        } else {
+            shard.0
+        };
+        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(lane) = lanes.get(&key).filter(|lane| !lane.is_closed()) {
+            return lane.clone();
+        }
+        let (send, receive) = mpsc::channel(QUEUE);
+        lanes.insert(key, send.clone());
+        crate::tasks::spawn("writer", run(self.shared.clone(), receive));
+        send
+    }
+}
+
+async fn run(shared: Shared, mut queue: mpsc::Receiver<Job>) {
+    while let Some(first) = queue.recv().await {
+        let mut size = size_of(&first.work);
+        let mut jobs = vec![first];
+        while size < COMMIT_ITEMS_MAX {
+            let Ok(job) = queue.try_recv() else { break };
+            size += size_of(&job.work);
+            jobs.push(job);
+        }
+        let works: Vec<(Shard, Work)> = jobs
+            .iter_mut()
+            .map(|job| (job.shard, take(&mut job.work)))
+            .collect();
+        let answers = commit_all(&shared, works).await;
+        for (job, answer) in jobs.into_iter().zip(answers) {
+            // A phone that hung up gets the same answer when it repeats.
+            let _ = job.reply.send(answer);
+        }
+    }
+}
+
+fn take(work: &mut Work) -> Work {
+    std::mem::replace(work, Work::Items(Vec::new()))
+}
+
+fn size_of(work: &Work) -> usize {
+    match work {
+        Work::Items(items) => items.len(),
+        Work::Timers(timers) => timers.len(),
+        Work::Photo { .. } | Work::Record(_) => 1,
+    }
+}
+
+/// Commits works together; what fails twice is halved.
+async fn commit_all(
+    shared: &Shared,
+    works: Vec<(Shard, Work)>,
+) -> Vec<Vec<Result<Done, NoAnswer>>> {
+    for last in [false, true] {
+        match commit(shared, &works).await {
+            Ok(done) => return done.into_iter().map(|done| vec![Ok(done)]).collect(),
+            Err(Fault::Store(error)) if error.is_passing() && last => {
+                tracing::warn!(jobs = works.len(), "no commit: the database is busy");
+                return works.iter().map(|_| vec![Err(NoAnswer::Store)]).collect();
+            }
+            Err(fault) => tracing::error!(jobs = works.len(), %fault, "a commit failed"),
+        }
+    }
+    Box::pin(halve(shared, works)).await
+}
+
+async fn halve(shared: &Shared, mut works: Vec<(Shard, Work)>) -> Vec<Vec<Result<Done, NoAnswer>>> {
+    if works.len() > 1 {
+        let rest = works.split_off(works.len() / 2);
+        let mut answers = commit_all(shared, works).await;
+        answers.extend(commit_all(shared, rest).await);
+        return answers;
+    }
+    let Some((shard, work)) = works.pop() else {
+        return Vec::new();
+    };
+    match work {
+        Work::Items(mut items) if items.len() > 1 => {
+            let rest = items.split_off(items.len() / 2);
+            let mut answers = Vec::new();
+            for part in [items, rest] {
+                answers.extend(commit_all(shared, vec![(shard, Work::Items(part))]).await);
+            }
+            vec![answers.into_iter().flatten().collect()]
+        }
+        _ => {
+            tracing::error!(
+                shard = shard.0,
+                "an item cannot be applied and stays unanswered"
+            );
+            vec![vec![Err(NoAnswer::Poison)]]
+        }
+    }
+}
+
+/// Why a commit failed.
+enum Fault {
+    Store(StoreError),
+    Panic,
+}
+
+impl std::fmt::Display for Fault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Store(error) => write!(f, "{error}: {:?}", std::error::Error::source(error)),
+            Self::Panic => f.write_str("applying panicked"),
+        }
+    }
+}
+
+impl From<StoreError> for Fault {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+async fn commit(shared: &Shared, works: &[(Shard, Work)]) -> Result<Vec<Done>, Fault> {
+    let mut by_shard: BTreeMap<Shard, Vec<usize>> = BTreeMap::new();
+    for (index, (shard, _)) in works.iter().enumerate() {
+        by_shard.entry(*shard).or_default().push(index);
+    }
+    let packs = Arc::clone(&shared.packs.read().unwrap_or_else(PoisonError::into_inner));
+    let env = Env {
+        now: shared.clock.now(),
+        packs: &packs,
+        places: &shared.places,
+    };
+    let mut tx = shared.db.write().await?;
+    let mut done: Vec<Option<Done>> = works.iter().map(|_| None).collect();
+    let mut rings = Vec::new();
+    for (shard, indexes) in by_shard {
+        let mine: Vec<&Work> = indexes.iter().map(|index| &works[*index].1).collect();
+        let (outcomes, saved, head) = in_shard(shared, &mut tx, shard, &mine, &env).await?;
+        for (index, outcome) in indexes.into_iter().zip(outcomes) {
+            done[index] = Some(outcome);
+        }
+        rings.push((shard, saved, head));
+    }
+    tx.commit().await?;
+    for (shard, saved, head) in rings {
+        saved.keys.keep(&shared.sealer);
+        shared.stream_ids.keep(shard, &saved.streams);
+        shared.live.ring(shard, head, saved.streams.keys());
+    }
+    Ok(done
+        .into_iter()
+        .map(|done| done.unwrap_or(Done::Nothing))
+        .collect())
+}
+
+async fn in_shard(
+    shared: &Shared,
+    tx: &mut Tx,
+    shard: Shard,
+    works: &[&Work],
+    env: &Env<'_>,
+) -> Result<(Vec<Done>, Saved, Seq), Fault> {
+    let counter = shards::lock(tx, shard).await?;
+    let mut world = World::new(shard, counter.head_seq);
+    let mut items: Vec<Admitted> = Vec::new();
+    for work in works {
+        if let Work::Items(list) = work {
+            items.extend(list.iter().cloned());
+        }
+    }
+    fill(shared, tx, &mut world, works, &items).await?;
+    let applied = std::panic::catch_unwind(AssertUnwindSafe(|| {
+        decide(&mut world, works, &mut items, env)
+    }));
+    let done = applied.map_err(|_| Fault::Panic)?;
+    let with = (&shared.sealer, &shared.entropy, &*shared.stream_ids);
+    let saved = save::save(tx, shard, &world.effects, &counter.chain, with).await?;
+    shards::advance(tx, shard, world.head, &saved.chain).await?;
+    Ok((done, saved, world.head))
+}
+
+/// Loads until the rules ask for nothing more.
+async fn fill(
+    shared: &Shared,
+    tx: &mut Tx,
+    world: &mut World,
+    works: &[&Work],
+    items: &[Admitted],
+) -> Result<(), Fault> {
+    for _ in 0..ROUNDS_MAX {
+        let mut wants = world.wants(items);
+        let mut others = Wants::default();
+        for work in works {
+            match work {
+                Work::Items(_) => {}
+                Work::Timers(due) => others.absorb(timers::wants(world, due)),
+                Work::Photo { sha256, owner } => {
+                    others.photo_refs.insert((sha256.clone(), owner.clone()));
+                }
+                Work::Record(record) => {
+                    others.records.insert(record.id);
+                }
+            }
+        }
+        wants.absorb(others.beyond(&world.seen));
+        if wants.is_empty() {
+            return Ok(());
+        }
+        load::load(tx, &shared.sealer, world, wants).await?;
+    }
+    Ok(())
+}
+
+fn decide(world: &mut World, works: &[&Work], items: &mut [Admitted], env: &Env<'_>) -> Vec<Done> {
+    let mut rest = items;
+    let mut done = Vec::with_capacity(works.len());
+    for work in works {
+        done.push(match work {
+            Work::Items(list) => {
+                let (mine, others) = rest.split_at_mut(list.len());
+                rest = others;
+                if apply::is_forked(world, mine) {
+                    Done::Forked
+                } else {
+                    let outcome = |item: &mut Admitted| apply::apply(world, item, env);
+                    Done::Outcomes(mine.iter_mut().map(outcome).collect())
+                }
+            }
+            Work::Timers(due) => {
+                due.iter().for_each(|timer| timers::fire(world, timer, env));
+                Done::Nothing
+            }
+            Work::Photo { sha256, owner } => {
+                photos_here::photo_complete(world, sha256, owner, env);
+                Done::Nothing
+            }
+            Work::Record(record) => {
+                keep(world, record, env);
+                Done::Nothing
+            }
+        });
+    }
+    apply::finish(world, env);
+    done
+}
+
+fn keep(world: &mut World, record: &xiangyi_sync::world::Record, env: &Env<'_>) {
+    let mut record = record.clone();
+    if let Some(old) = world.records.get(&record.id) {
+        record.rev = old.rev + 1;
+        record.placed.clone_from(&old.placed);
+    }
+    world.keep(record, env);
+    hold::settle(world, env);
+}
