@@ -323,7 +323,7 @@ async fn fill(
                 Work::Items(_) => {}
                 Work::Timers(due) => others.absorb(timers::wants(world, due)),
                 Work::Photo { sha256, owner } => {
-                    others.photo_refs.insert((sha256.clone(), owner.clone()));
+                    others.absorb(world.wants_of_photo(sha256, owner));
                 }
                 Work::Record(record) => {
                     others.records.insert(record.id);

@@ -634,7 +634,6 @@ async fn refusals(tx: &mut Tx, world: &mut World, wants: &Wants) -> Result<(), S
             .await)?;
         rows.extend(some);
     }
-    let mut ids = BTreeSet::new();
     for row in rows {
         let refiled = row.refiled.as_deref().map(id).transpose()?;
         let refusal = Refusal {
@@ -657,11 +656,8 @@ async fn refusals(tx: &mut Tx, world: &mut World, wants: &Wants) -> Result<(), S
             content: digest(&row.content)?,
             seq: row.seq,
         };
-        ids.insert(refusal.id);
-        ids.extend(refiled);
         world.refusals.entry(refusal.id).or_insert(refusal);
     }
-    world.more_records.extend(ids);
     Ok(())
 }
 
@@ -731,7 +727,6 @@ async fn photos(tx: &mut Tx, world: &mut World, wants: &Wants) -> Result<(), Sto
             .await)?;
         for (sha, author, record) in rows {
             let record = id(&record)?;
-            world.more_records.insert(record);
             world
                 .photo_refs
                 .entry((hex::encode(sha), author))
