@@ -4,7 +4,7 @@ use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderValue, Method, header};
 use axum::middleware::{self, Next};
 use axum::response::Response;
-use axum::routing::{MethodRouter, delete, get, post};
+use axum::routing::{MethodRouter, delete, get, patch, post};
 use axum::{Router, ServiceExt};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
@@ -12,7 +12,7 @@ use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Pr
 use xiangyi_proto::limits::INFLATED_BYTES_MAX;
 use xiangyi_proto::problem;
 
-use crate::api::{exchange, health, sessions};
+use crate::api::{exchange, health, hub, live, records, sessions, today};
 use crate::app::App;
 use crate::problem::{self as problems, ApiError};
 
@@ -61,6 +61,16 @@ routes! {
     "GET"    "/v1/me"                 SignedIn 0       => get(sessions::me);
     "POST"   "/v1/sync"               SignedIn RECORDS => post(exchange::exchange);
     "POST"   "/v1/sync/wait"          SignedIn SMALL   => post(exchange::wait);
+    "GET"    "/v1/today"              SignedIn 0       => get(today::today);
+    "GET"    "/v1/live"               SignedIn 0       => get(live::live);
+    "GET"    "/v1/{collection}"       SignedIn 0       => get(records::list);
+    "POST"   "/v1/{collection}"       SignedIn RECORDS => post(records::create);
+    "GET"    "/v1/{collection}/{id}"  SignedIn 0       => get(records::read);
+    "PATCH"  "/v1/{collection}/{id}"  SignedIn RECORDS => patch(records::patch);
+    "DELETE" "/v1/{collection}/{id}"  SignedIn SMALL   => delete(records::void);
+    "GET"    "/hub"                   Anybody  0       => get(hub::redirect);
+    "GET"    "/hub/"                  Anybody  0       => get(hub::index);
+    "GET"    "/hub/{*file}"           Anybody  0       => get(hub::asset);
 }
 
 fn limited(route: MethodRouter<App>, bytes: usize) -> MethodRouter<App> {

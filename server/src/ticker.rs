@@ -9,7 +9,7 @@ use xiangyi_proto::ids::Shard;
 use xiangyi_sync::timers::Timer;
 
 use crate::app::App;
-use crate::store::{StoreError, single};
+use crate::store::{StoreError, shards, single};
 use crate::writer::Work;
 
 /// How often timers are looked at.
@@ -19,6 +19,7 @@ const TIMERS_MAX: i64 = 200;
 
 /// Runs for ever.
 pub async fn run(app: App) {
+    let mut heads = BTreeMap::new();
     let mut tick = tokio::time::interval(EVERY);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -26,7 +27,27 @@ pub async fn run(app: App) {
         if let Err(error) = fire_due(&app).await {
             tracing::warn!(%error, "timers could not be read");
         }
+        if let Err(error) = ring_for_others(&app, &mut heads).await {
+            tracing::warn!(%error, "heads could not be read");
+        }
     }
+}
+
+/// Another node's commits ring here too: heads are compared each second. Rings from this node
+/// come at once and only make this one quiet.
+async fn ring_for_others(app: &App, known: &mut BTreeMap<i64, i64>) -> Result<(), StoreError> {
+    if app.db.is_own_file() {
+        return Ok(());
+    }
+    let mut tx = app.db.read().await?;
+    for head in shards::heads(&mut tx).await? {
+        let before = known.insert(head.id, head.head_seq);
+        if before.is_some_and(|before| before < head.head_seq) {
+            app.live
+                .ring(Shard(head.id), head.head_seq, std::iter::empty());
+        }
+    }
+    Ok(())
 }
 
 /// Fires every timer that is due; gives how many there were.

@@ -3,4 +3,8 @@
 pub mod body;
 pub mod exchange;
 pub mod health;
+pub mod hub;
+pub mod live;
+pub mod records;
 pub mod sessions;
+pub mod today;

@@ -53,3 +53,12 @@ fn version_of(versions: &[Arc<CompiledPack>], day: i64, widest: bool) -> Option<
     let fallback = || begun().next().or(versions.first()).filter(|_| widest);
     holds.or_else(fallback).map(Arc::as_ref)
 }
+
+impl PackSet {
+    /// The title of a rule in the newest pack that has it: Chinese, English.
+    pub fn title(&self, rule: &str) -> Option<(String, String)> {
+        let mut rules = self.packs.iter().rev().flat_map(|pack| &pack.rules);
+        let text = &rules.find(|known| known.text.id == rule)?.text;
+        Some((text.title_zh.clone(), text.title_en.clone()))
+    }
+}

@@ -1,0 +1,242 @@
+//! `GET /v1/today`: the board's counts, and where the live feed goes on from.
+//!
+//! A number that is not known is null, never zero.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use axum::Json;
+use axum::extract::{Query, State};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use xiangyi_proto::ids::Shard;
+use xiangyi_proto::kinds::Kind;
+use xiangyi_proto::problem;
+use xiangyi_proto::region;
+use xiangyi_proto::role::Role;
+use xiangyi_proto::time::{day_number, day_start, day_text};
+use xiangyi_sync::cursor::{Cursor, ShardPlace, person_check};
+
+use crate::app::App;
+use crate::caller::Caller;
+use crate::problem::ApiError;
+use crate::store::reports::{self, DayCount, RefusalCell};
+use crate::store::views;
+
+/// Roles that see a county's board.
+pub const HUB: &[Role] = &[Role::HubOfficer, Role::HubReviewer, Role::CountyBureau];
+/// Authors below which a ledger cell would point at somebody.
+const AUTHORS_MIN: i64 = 3;
+/// Days for which missing photographs are listed: after 15 the record locks, with two to spare.
+const MISSING_DAYS: i64 = 17;
+/// Class under which a client counts once a day.
+const PERSON: &str = "person";
+
+#[derive(Debug, Deserialize)]
+pub struct Ask {
+    unit: String,
+}
+
+/// `GET /v1/today?unit=`.
+///
+/// # Errors
+/// When the caller has no hub role there: then the county does not exist for them.
+pub async fn today(
+    State(app): State<App>,
+    caller: Caller,
+    Query(ask): Query<Ask>,
+) -> Result<Json<Value>, ApiError> {
+    let now = app.clock.now();
+    let county = ask.unit.as_str();
+    let shard = region::shard_of(county).filter(|_| county.len() == region::COUNTY_DIGITS);
+    let shard = shard.ok_or(ApiError::new(problem::NOT_FOUND))?;
+    if !caller.is_one_of(HUB, county, now) {
+        return Err(ApiError::new(problem::NOT_FOUND));
+    }
+    let reviewer = caller.is_one_of(&[Role::HubReviewer, Role::CountyBureau], county, now);
+    let day = day_number(now);
+    let mut tx = app.db.read().await?;
+    let counts = reports::day(&mut tx, shard, day).await?;
+    let cells = reports::refusals(&mut tx, shard, day_start(day)).await?;
+    let missing = reports::missing(&mut tx, shard, day - MISSING_DAYS).await?;
+    let heard = reports::heard(&mut tx, county, now).await?;
+    let held = reports::held(&mut tx, shard).await?;
+    let incidents = if reviewer {
+        Some(reports::incidents(&mut tx, shard).await?)
+    } else {
+        None
+    };
+    let cursor = cursor(&app, &mut tx, &caller, now).await?;
+    let refused: i64 = cells.iter().map(|cell| cell.count).sum();
+    let photos: i64 = missing.iter().map(|(_, count)| count).sum();
+    let stations: Vec<Value> = heard
+        .into_iter()
+        .map(|station| {
+            json!({
+                "unit": station.unit,
+                "name": app.regions.unit_name(&station.unit),
+                "last_heard_at": station.last_seen_at,
+                "waiting_records": station.waiting_records,
+                "waiting_photos": station.waiting_photos,
+                "oldest_waiting_ms": station.oldest_waiting_ms,
+                "visits": visits_of(&counts, &station.unit),
+            })
+        })
+        .collect();
+    let photos_missing: Vec<Value> = missing
+        .iter()
+        .map(|(unit, count)| {
+            let name = app.regions.unit_name(unit);
+            json!({"station": unit, "station_name": name, "count": count})
+        })
+        .collect();
+    Ok(Json(json!({
+        "unit": county,
+        "unit_name": app.regions.name(county).unwrap_or(county),
+        "day": day_text(now),
+        "server_time": now,
+        "totals": totals(&counts, held, refused, photos, incidents),
+        "villages": villages(&app, &counts),
+        "refusals": ledger(&app, cells, reviewer),
+        "photos_missing": photos_missing,
+        "stations": stations,
+        "cursor": cursor,
+    })))
+}
+
+fn visits_of(counts: &[DayCount], unit: &str) -> i64 {
+    let visit = |count: &&DayCount| count.kind == Kind::Visit.number() && count.class != PERSON;
+    counts
+        .iter()
+        .filter(visit)
+        .filter(|c| c.unit == unit)
+        .map(|c| c.count)
+        .sum()
+}
+
+fn totals(
+    counts: &[DayCount],
+    held: i64,
+    refused: i64,
+    photos: i64,
+    incidents: Option<i64>,
+) -> Value {
+    let of = |kind: Kind| move |count: &&DayCount| count.kind == kind.number();
+    let people = || {
+        counts
+            .iter()
+            .filter(of(Kind::Visit))
+            .filter(|c| c.class == PERSON)
+    };
+    let visits = || {
+        counts
+            .iter()
+            .filter(of(Kind::Visit))
+            .filter(|c| c.class != PERSON)
+    };
+    let minutes = |class: &str| -> i64 {
+        let work = counts.iter().filter(of(Kind::WorkTime));
+        visits()
+            .chain(work)
+            .filter(|c| c.class == class)
+            .map(|c| c.minutes)
+            .sum()
+    };
+    let check_ins: i64 = counts
+        .iter()
+        .filter(of(Kind::CheckIn))
+        .map(|c| c.count)
+        .sum();
+    json!({
+        "check_ins": check_ins,
+        "visits": visits().map(|c| c.count).sum::<i64>(),
+        "professional_minutes": minutes("professional"),
+        "assistive_minutes": minutes("assistive"),
+        "administrative_minutes": minutes("administrative"),
+        "clients_persons": people().filter(|c| c.count > 0).count(),
+        "person_times": people().map(|c| c.count).sum::<i64>(),
+        "held": held,
+        "refused": refused,
+        "photos_missing": photos,
+        "incidents_open": incidents,
+    })
+}
+
+fn villages(app: &App, counts: &[DayCount]) -> Vec<Value> {
+    let visits = counts.iter().filter(|count| {
+        count.kind == Kind::Visit.number()
+            && count.class != PERSON
+            && count.count > 0
+            && !count.village.is_empty()
+    });
+    visits
+        .map(|count| {
+            json!({
+                "code": count.village,
+                "name": app.regions.name(&count.village).unwrap_or(&count.village),
+                "station": count.unit,
+                "class": count.class,
+                "visits": count.count,
+                "minutes": count.minutes,
+            })
+        })
+        .collect()
+}
+
+/// Cells under three authors lose their office: merged upward, except for reviewers.
+fn ledger(app: &App, cells: Vec<RefusalCell>, reviewer: bool) -> Vec<Value> {
+    let mut merged: BTreeMap<(String, String, Option<String>), i64> = BTreeMap::new();
+    for cell in cells {
+        let small = cell.authors < AUTHORS_MIN && cell.office.is_some() && !reviewer;
+        let office = if small {
+            Some(String::new())
+        } else {
+            cell.office
+        };
+        *merged.entry((cell.rule, cell.clause, office)).or_default() += cell.count;
+    }
+    let packs = app.writer.packs();
+    merged
+        .into_iter()
+        .map(|((rule, clause, office), count)| {
+            let (zh, en) = packs.title(&rule).unwrap_or_default();
+            json!({
+                "rule": rule, "clause": clause, "title_zh": zh, "title_en": en,
+                "ordering_office": office, "count": count,
+            })
+        })
+        .collect()
+}
+
+/// The cursor that says: everything up to now has been seen.
+async fn cursor(
+    _app: &App,
+    tx: &mut crate::store::Tx,
+    caller: &Caller,
+    now: i64,
+) -> Result<String, ApiError> {
+    let view = views::of(tx, &caller.person, &caller.grants, now).await?;
+    let place = |shard: &xiangyi_sync::pull::ShardView| ShardPlace {
+        shard: shard.shard,
+        epoch: shard.epoch,
+        seq: shard.head,
+        streams: shard
+            .streams
+            .iter()
+            .map(|stream| stream.id)
+            .collect::<BTreeSet<i64>>()
+            .into_iter()
+            .collect(),
+        lagging: Vec::new(),
+    };
+    let cursor = Cursor {
+        person: person_check(&caller.person),
+        kinds: Vec::new(),
+        shards: view.shards.iter().map(place).collect(),
+    };
+    Ok(cursor.encode())
+}
+
+/// Whether a shard is a county; hubs exist only there.
+pub fn is_county(shard: Shard) -> bool {
+    shard.0 > 99_999
+}

@@ -1,0 +1,164 @@
+//! What the county sees: counts from rollups, the ledger of refusals, who was heard when.
+//!
+//! Everything here costs the same at ten thousand and at ten million records.
+
+use sqlx::FromRow;
+use xiangyi_proto::ids::Shard;
+
+use super::{StoreError, Tx};
+use crate::on;
+
+/// A day's count of one unit, village, class and kind.
+#[derive(Debug, Clone, FromRow)]
+pub struct DayCount {
+    pub unit: String,
+    pub village: String,
+    pub class: String,
+    pub kind: i64,
+    pub count: i64,
+    pub minutes: i64,
+    pub missing: i64,
+}
+
+/// Index: the primary key of `rollup`.
+const DAY: &str = "SELECT unit, village, class, kind, count, minutes, missing FROM rollup \
+     WHERE shard = $1 AND day = $2 ORDER BY unit, village, class, kind";
+
+/// Counts of a day.
+pub async fn day(tx: &mut Tx, shard: Shard, day: i64) -> Result<Vec<DayCount>, StoreError> {
+    Ok(on!(tx, |c| sqlx::query_as(DAY)
+        .bind(shard.0)
+        .bind(day)
+        .fetch_all(c)
+        .await)?)
+}
+
+/// Index: the primary key of `rollup`.
+const MISSING: &str = "SELECT unit, CAST(SUM(missing) AS BIGINT) FROM rollup \
+     WHERE shard = $1 AND day >= $2 GROUP BY unit HAVING SUM(missing) > 0 ORDER BY unit";
+
+/// Photographs still missing per unit since a day.
+pub async fn missing(
+    tx: &mut Tx,
+    shard: Shard,
+    since: i64,
+) -> Result<Vec<(String, i64)>, StoreError> {
+    Ok(on!(tx, |c| sqlx::query_as(MISSING)
+        .bind(shard.0)
+        .bind(since)
+        .fetch_all(c)
+        .await)?)
+}
+
+/// A cell of the refusal ledger.
+#[derive(Debug, Clone, FromRow)]
+pub struct RefusalCell {
+    pub rule: String,
+    pub clause: String,
+    pub office: Option<String>,
+    pub count: i64,
+    pub authors: i64,
+}
+
+/// Index: `refusal(shard, received_at)`.
+const REFUSALS: &str = "SELECT rule, clause, office, CAST(COUNT(*) AS BIGINT) AS count, \
+     CAST(COUNT(DISTINCT author) AS BIGINT) AS authors FROM refusal \
+     WHERE shard = $1 AND received_at >= $2 GROUP BY rule, clause, office ORDER BY rule, office";
+
+/// Refusals by clause and ordering office since a moment; never by worker.
+pub async fn refusals(
+    tx: &mut Tx,
+    shard: Shard,
+    since: i64,
+) -> Result<Vec<RefusalCell>, StoreError> {
+    Ok(on!(tx, |c| sqlx::query_as(REFUSALS)
+        .bind(shard.0)
+        .bind(since)
+        .fetch_all(c)
+        .await)?)
+}
+
+/// When a station's phones were last heard, and what they said still waits.
+#[derive(Debug, Clone, FromRow)]
+pub struct Heard {
+    pub unit: String,
+    pub last_seen_at: Option<i64>,
+    pub waiting_records: Option<i64>,
+    pub waiting_photos: Option<i64>,
+    pub oldest_waiting_ms: Option<i64>,
+}
+
+/// Index: `granted(person)` and `device(person)`.
+const HEARD: &str = "SELECT g.unit AS unit, CAST(MAX(d.last_seen_at) AS BIGINT) AS last_seen_at, \
+     CAST(SUM(d.waiting_records) AS BIGINT) AS waiting_records, \
+     CAST(SUM(d.waiting_photos) AS BIGINT) AS waiting_photos, \
+     CAST(MAX(d.oldest_waiting_ms) AS BIGINT) AS oldest_waiting_ms \
+     FROM granted g LEFT JOIN device d ON d.person = g.person AND d.kind = 'phone' \
+     AND d.state = 'active' \
+     WHERE g.role IN ('worker', 'station_lead') AND g.unit LIKE $1 AND g.from_at <= $2 \
+     AND (g.to_at IS NULL OR g.to_at > $2) GROUP BY g.unit ORDER BY g.unit";
+
+/// Freshness of every station of a county.
+pub async fn heard(tx: &mut Tx, county: &str, now: i64) -> Result<Vec<Heard>, StoreError> {
+    let under = format!("{county}%");
+    Ok(on!(tx, |c| sqlx::query_as(HEARD)
+        .bind(under)
+        .bind(now)
+        .fetch_all(c)
+        .await)?)
+}
+
+/// Index: the primary key of `held`.
+const HELD: &str =
+    "SELECT CAST(COUNT(*) AS BIGINT) FROM held WHERE shard = $1 AND reason = 'review'";
+
+/// Items that wait for a reviewer.
+pub async fn held(tx: &mut Tx, shard: Shard) -> Result<i64, StoreError> {
+    Ok(on!(tx, |c| sqlx::query_scalar(HELD)
+        .bind(shard.0)
+        .fetch_one(c)
+        .await)?)
+}
+
+const INCIDENTS: &str = "SELECT CAST(COALESCE(SUM(t.live), 0) AS BIGINT) FROM stream_sum t \
+     JOIN stream s ON s.shard = t.shard AND s.id = t.stream \
+     WHERE t.shard = $1 AND s.name = $2 AND t.kind = $3";
+
+/// Incidents in the restricted stream.
+pub async fn incidents(tx: &mut Tx, shard: Shard) -> Result<i64, StoreError> {
+    let (stream, kind) = (
+        format!("restricted:{shard}"),
+        xiangyi_proto::kinds::Kind::Incident,
+    );
+    Ok(on!(tx, |c| sqlx::query_scalar(INCIDENTS)
+        .bind(shard.0)
+        .bind(stream)
+        .bind(kind.number())
+        .fetch_one(c)
+        .await)?)
+}
+
+const READ: &str = "INSERT INTO read_log (shard, id, person, record, reason, read_at) \
+     VALUES ($1, $2, $3, $4, $5, $6)";
+
+/// Notes that somebody read a record whole.
+pub async fn read(
+    tx: &mut Tx,
+    shard: Shard,
+    id: &str,
+    who: (&str, uuid::Uuid, &str),
+    now: i64,
+) -> Result<(), StoreError> {
+    let (person, record, reason) = who;
+    on!(tx, |c| sqlx::query(READ)
+        .bind(shard.0)
+        .bind(id)
+        .bind(person)
+        .bind(record.as_bytes().as_slice())
+        .bind(reason)
+        .bind(now)
+        .execute(c)
+        .await
+        .map(drop))?;
+    Ok(())
+}
