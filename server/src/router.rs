@@ -12,7 +12,7 @@ use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Pr
 use xiangyi_proto::limits::INFLATED_BYTES_MAX;
 use xiangyi_proto::problem;
 
-use crate::api::{exchange, health, hub, live, records, sessions, today};
+use crate::api::{exchange, health, hub, live, openapi, records, sessions, today};
 use crate::app::App;
 use crate::problem::{self as problems, ApiError};
 
@@ -63,6 +63,7 @@ routes! {
     "POST"   "/v1/sync/wait"          SignedIn SMALL   => post(exchange::wait);
     "GET"    "/v1/today"              SignedIn 0       => get(today::today);
     "GET"    "/v1/live"               SignedIn 0       => get(live::live);
+    "GET"    "/v1/openapi.json"       Anybody  0       => get(openapi::openapi);
     "GET"    "/v1/{collection}"       SignedIn 0       => get(records::list);
     "POST"   "/v1/{collection}"       SignedIn RECORDS => post(records::create);
     "GET"    "/v1/{collection}/{id}"  SignedIn 0       => get(records::read);

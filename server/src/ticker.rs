@@ -33,12 +33,9 @@ pub async fn run(app: App) {
     }
 }
 
-/// Another node's commits ring here too: heads are compared each second. Rings from this node
+/// Commits of another node, or of a command beside this server, ring here too: heads are compared each second. Rings from this node
 /// come at once and only make this one quiet.
 async fn ring_for_others(app: &App, known: &mut BTreeMap<i64, i64>) -> Result<(), StoreError> {
-    if app.db.is_own_file() {
-        return Ok(());
-    }
     let mut tx = app.db.read().await?;
     for head in shards::heads(&mut tx).await? {
         let before = known.insert(head.id, head.head_seq);

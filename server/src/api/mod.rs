@@ -5,6 +5,7 @@ pub mod exchange;
 pub mod health;
 pub mod hub;
 pub mod live;
+pub mod openapi;
 pub mod records;
 pub mod sessions;
 pub mod today;

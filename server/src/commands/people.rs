@@ -1,17 +1,19 @@
 //! `xiangyi people`: grants given and ended; phones follow at their next pull.
 
 use clap::{Args, Subcommand};
+use xiangyi_proto::kinds::Kind;
 use xiangyi_proto::region;
 use xiangyi_proto::role::Role;
 use xiangyi_proto::time::{day_of_text, day_start, day_text};
 
 use super::Place;
 use crate::api::sessions::normal_telephone;
-use crate::app::{App, StartError};
+use crate::app::{App, StartError, own_record};
 use crate::clock::Clock;
 use crate::entropy::Entropy;
 use crate::store::people::{self, NewGrant};
 use crate::store::views;
+use crate::writer::Work;
 
 #[derive(Debug, Subcommand)]
 pub enum People {
@@ -78,6 +80,15 @@ async fn change(args: &GrantArgs, give: bool) -> Result<(), StartError> {
         };
         people::grant(&mut tx, &grant).await?;
         tx.commit().await?;
+        tell(
+            &app,
+            &grant.person,
+            role,
+            &args.unit,
+            grant.from_at,
+            grant.to_at,
+        )
+        .await;
         println!(
             "granted: {} at {}",
             role.name(),
@@ -87,6 +98,7 @@ async fn change(args: &GrantArgs, give: bool) -> Result<(), StartError> {
     }
     let ended = people::revoke(&mut tx, &person, role, &args.unit, now).await?;
     tx.commit().await?;
+    tell(&app, &person, role, &args.unit, 0, Some(now)).await;
     match ended {
         0 => Err("there is no such open grant".into()),
         _ => {
@@ -98,6 +110,22 @@ async fn change(args: &GrantArgs, give: bool) -> Result<(), StartError> {
             Ok(())
         }
     }
+}
+
+/// Puts the grant into the person's mailbox, so that a waiting phone comes at once.
+async fn tell(app: &App, person: &str, role: Role, unit: &str, from_at: i64, to_at: Option<i64>) {
+    let Some(shard) = region::shard_of(unit) else {
+        return;
+    };
+    let parts = [person.as_bytes(), role.name().as_bytes(), unit.as_bytes()];
+    let id = xiangyi_sync::digest::derived_id("grant", &parts);
+    let body = serde_json::json!({
+        "role": role.name(), "unit": unit, "from_at": from_at, "to_at": to_at,
+    });
+    let record = own_record(Kind::Grant, id, unit, person, body, app.clock.now());
+    app.writer
+        .write(shard, Work::Record(Box::new(record)))
+        .await;
 }
 
 async fn list(place: &Place, telephone: &str) -> Result<(), StartError> {

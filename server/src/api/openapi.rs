@@ -1,0 +1,266 @@
+//! `GET /v1/openapi.json`: OpenAPI 3.1, made from the router's table, the kinds' tables and the
+//! wire types, so that it cannot say anything else than the code does.
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use serde_json::{Map, Value, json};
+use utoipa::{PartialSchema, ToSchema};
+use xiangyi_proto::account::{Me, Refresh, Registered, SignIn, SignedIn};
+use xiangyi_proto::kinds::{Kind, Type};
+use xiangyi_proto::problem::{CODES, Problem};
+use xiangyi_sync::tree::{self, Node};
+
+use super::records::COLLECTIONS;
+use crate::router::{ROUTES, Route, Who};
+
+/// `GET /v1/openapi.json`.
+pub async fn openapi() -> Json<Value> {
+    Json(document())
+}
+
+/// The document.
+pub fn document() -> Value {
+    let mut paths: BTreeMap<String, Map<String, Value>> = BTreeMap::new();
+    for route in ROUTES {
+        for (path, kind) in spelled(route) {
+            let method = route.method.to_ascii_lowercase();
+            let operation = operation(route, &path, kind);
+            paths.entry(path).or_default().insert(method, operation);
+        }
+    }
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Xiangyi 乡驿",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": "Records of grassroots social-work stations; the protocol is in \
+                            proto/PROTOCOL.md.",
+            "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" },
+        },
+        "paths": paths,
+        "components": {
+            "schemas": schemas(),
+            "securitySchemes": {
+                "token": { "type": "http", "scheme": "bearer", "bearerFormat": "JWT" },
+            },
+        },
+    })
+}
+
+/// A route with its collection written out, once per kind.
+fn spelled(route: &Route) -> Vec<(String, Option<Kind>)> {
+    let path = route.path.replace("{*", "{");
+    if !path.contains("{collection}") {
+        return vec![(path, None)];
+    }
+    let writes = route.method != "GET";
+    let takes = |kind: &Kind| !writes || !kind.spec().may.is_empty();
+    COLLECTIONS
+        .iter()
+        .filter(|(_, kind)| takes(kind))
+        .map(|(name, kind)| (path.replace("{collection}", name), Some(*kind)))
+        .collect()
+}
+
+fn operation(route: &Route, path: &str, kind: Option<Kind>) -> Value {
+    let problem = json!({
+        "description": "A problem with its code and what to do next.",
+        "content": { "application/problem+json": {
+            "schema": { "$ref": "#/components/schemas/Problem" } } },
+    });
+    let mut operation = json!({
+        "operationId": format!("{}{}", route.method.to_ascii_lowercase(), path.replace('/', "_")),
+        "parameters": parameters(route, path, kind),
+        "responses": { "default": problem },
+    });
+    let (status, body, answer) = shapes(route, kind);
+    let mut good = json!({ "description": "Done." });
+    if let Some(answer) = answer {
+        good["content"] = json!({ "application/json": { "schema": answer } });
+    }
+    operation["responses"][status] = good;
+    if let Some(body) = body {
+        operation["requestBody"] =
+            json!({ "required": true, "content": { "application/json": { "schema": body } } });
+    }
+    if route.who == Who::SignedIn {
+        operation["security"] = json!([{ "token": [] }]);
+    }
+    operation
+}
+
+fn reference(name: &str) -> Value {
+    json!({ "$ref": format!("#/components/schemas/{name}") })
+}
+
+/// Status, request body and answer of a route.
+fn shapes(route: &Route, kind: Option<Kind>) -> (&'static str, Option<Value>, Option<Value>) {
+    if let Some(kind) = kind {
+        let write = json!({ "type": "object", "required": ["unit"], "properties": {
+            "unit": { "type": "string" },
+            "id": { "type": "string", "format": "uuid" },
+            "occurred_at": { "type": "integer" },
+            "base": { "type": "integer" },
+            "body": reference(kind.name()),
+            "set": { "type": "object" },
+            "unset": { "type": "array", "items": { "type": "string" } },
+            "add": { "type": "object" },
+            "needs": { "type": "array", "items": { "type": "string", "format": "uuid" } },
+            "reason": { "type": "string" },
+            "refusal": { "type": "string", "format": "uuid" },
+        } });
+        let any = json!({ "type": "object" });
+        return match route.method {
+            "GET" => ("200", None, Some(any)),
+            "POST" => ("201", Some(write), Some(any)),
+            _ => ("200", Some(write), Some(any)),
+        };
+    }
+    match (route.method, route.path) {
+        ("POST", "/v1/sessions") => (
+            "200",
+            Some(reference("SignIn")),
+            Some(reference("SignedIn")),
+        ),
+        ("POST", "/v1/sessions/refresh") => (
+            "200",
+            Some(reference("Refresh")),
+            Some(reference("SignedIn")),
+        ),
+        ("DELETE", "/v1/sessions") => ("204", None, None),
+        ("POST", "/v1/devices") => ("201", None, Some(reference("Registered"))),
+        ("GET", "/v1/me") => ("200", None, Some(reference("Me"))),
+        ("POST", "/v1/sync") => {
+            let any = json!({ "type": "object" });
+            ("200", Some(any.clone()), Some(any))
+        }
+        _ => ("200", None, None),
+    }
+}
+
+fn parameters(route: &Route, path: &str, kind: Option<Kind>) -> Vec<Value> {
+    let mut list = Vec::new();
+    let mut add = |name: &str, place: &str, required: bool, schema: Value| {
+        list.push(json!({ "name": name, "in": place, "required": required, "schema": schema }));
+    };
+    for name in ["id", "file", "sha256"] {
+        if path.contains(&format!("{{{name}}}")) {
+            let uuid = name == "id" && kind.is_some();
+            let schema = if uuid {
+                json!({ "type": "string", "format": "uuid" })
+            } else {
+                json!({ "type": "string" })
+            };
+            add(name, "path", true, schema);
+        }
+    }
+    let text = || json!({ "type": "string" });
+    if kind.is_some() && route.method == "GET" {
+        add("unit", "query", true, text());
+        if !path.contains("{id}") {
+            for name in ["station", "village", "author", "state"] {
+                add(name, "query", false, text());
+            }
+            for name in ["from", "to", "after"] {
+                add(name, "query", false, json!({ "type": "integer" }));
+            }
+            add(
+                "limit",
+                "query",
+                false,
+                json!({ "type": "integer", "maximum": 200 }),
+            );
+        }
+    } else if kind.is_some() {
+        add("Idempotency-Key", "header", true, text());
+    }
+    if path == "/v1/today" {
+        add("unit", "query", true, text());
+    }
+    list
+}
+
+fn schemas() -> Map<String, Value> {
+    let mut all = Map::new();
+    let mut parts = Vec::new();
+    SignIn::schemas(&mut parts);
+    SignedIn::schemas(&mut parts);
+    Registered::schemas(&mut parts);
+    Me::schemas(&mut parts);
+    Problem::schemas(&mut parts);
+    parts.push((SignIn::name().into_owned(), SignIn::schema()));
+    parts.push((SignedIn::name().into_owned(), SignedIn::schema()));
+    parts.push((Refresh::name().into_owned(), Refresh::schema()));
+    parts.push((Registered::name().into_owned(), Registered::schema()));
+    parts.push((Me::name().into_owned(), Me::schema()));
+    parts.push((Problem::name().into_owned(), Problem::schema()));
+    for (name, schema) in parts {
+        all.insert(name, serde_json::to_value(schema).unwrap_or_default());
+    }
+    let codes: Vec<&str> = CODES.iter().map(|code| code.name).collect();
+    all.insert(
+        "ProblemCode".to_owned(),
+        json!({ "type": "string", "enum": codes }),
+    );
+    for (_, kind) in COLLECTIONS {
+        all.insert(kind.name().to_owned(), object(tree::of(*kind)));
+    }
+    all
+}
+
+fn object(node: &Node) -> Value {
+    let described = || {
+        node.members
+            .iter()
+            .filter(|(_, child)| child.field.is_some())
+    };
+    let mut names: Vec<&&str> = described()
+        .filter(|(_, child)| child.field.is_some_and(|field| field.required))
+        .map(|(name, _)| name)
+        .collect();
+    names.sort();
+    let members: BTreeMap<&str, Value> = described()
+        .map(|(name, child)| (*name, one(child)))
+        .collect();
+    json!({ "type": "object", "properties": members, "required": names })
+}
+
+fn one(node: &Node) -> Value {
+    let mut schema = match node.ty() {
+        Type::Text(max) => json!({ "type": "string", "maxLength": max }),
+        Type::Word | Type::Person => json!({ "type": "string", "maxLength": 64 }),
+        Type::Code(codes) => json!({ "type": "string", "enum": codes }),
+        Type::Int(min, max) => json!({ "type": "integer", "minimum": min, "maximum": max }),
+        Type::Flag => json!({ "type": "boolean" }),
+        Type::Time => json!({ "type": "integer", "description": "Unix milliseconds" }),
+        Type::Day => json!({ "type": "string", "format": "date" }),
+        Type::Ref => json!({ "type": "string", "format": "uuid" }),
+        Type::Region => json!({ "type": "string", "pattern": "^[0-9]{2,12}$" }),
+        Type::Sha256 => json!({ "type": "string", "pattern": "^[0-9a-f]{64}$" }),
+        Type::List(max) => {
+            let items = node.element.as_deref().map_or(json!({}), one);
+            json!({ "type": "array", "maxItems": max, "items": items })
+        }
+        Type::Map => object(node),
+    };
+    if node.field.is_some_and(|field| field.derived) {
+        schema["readOnly"] = json!(true);
+    }
+    schema
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_document_names_every_route_and_kind() {
+        let document = super::document();
+        assert_eq!(document["openapi"], "3.1.0");
+        let paths = document["paths"].as_object().expect("paths");
+        assert!(paths.contains_key("/v1/check-ins") && paths.contains_key("/v1/sync"));
+        assert!(!paths.keys().any(|path| path.contains("{collection}")));
+        let visit = &document["components"]["schemas"]["visit"];
+        assert_eq!(visit["properties"]["process"]["maxLength"], 4_000);
+        assert_eq!(visit["properties"]["derived"]["readOnly"], true);
+    }
+}
