@@ -1,0 +1,101 @@
+//! Phrases over clauses: the shared vectors, and a look at false alarms over written narratives.
+
+use serde::Deserialize;
+use xiangyi_proto::pack::STARTER;
+use xiangyi_sync::policy::{CompiledPack, compile, read};
+
+const VECTORS: &str = include_str!("../../proto/vectors/mentions.json");
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Vector {
+    text: String,
+    lexicon: String,
+    hit: bool,
+}
+
+fn starter() -> CompiledPack {
+    let doc = read(STARTER).expect("the starter pack reads");
+    compile(&doc).expect("the starter pack compiles")
+}
+
+#[test]
+fn the_shared_vectors_hold() {
+    let vectors: Vec<Vector> = serde_json::from_str(VECTORS).expect("the vectors read");
+    let pack = starter();
+    let wrong: Vec<&Vector> = vectors
+        .iter()
+        .filter(|vector| pack.lexicons.mentions(&vector.text, &vector.lexicon) != vector.hit)
+        .collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn every_lexicon_has_a_hit_and_a_near_miss() {
+    let vectors: Vec<Vector> = serde_json::from_str(VECTORS).expect("the vectors read");
+    let doc = read(STARTER).expect("the starter pack reads");
+    for name in doc.lexicons.keys() {
+        for hit in [true, false] {
+            let any = vectors.iter().any(|vector| vector.lexicon == *name && vector.hit == hit);
+            assert!(any, "{name} lacks a vector with hit: {hit}");
+        }
+    }
+    let known = |vector: &&Vector| doc.lexicons.contains_key(&vector.lexicon);
+    assert_eq!(vectors.iter().filter(known).count(), vectors.len());
+}
+
+#[derive(Debug, Deserialize)]
+struct Narrative {
+    text: String,
+    group: Option<String>,
+    hit: Option<bool>,
+}
+
+fn narratives(name: &str) -> Vec<Narrative> {
+    let path = format!("{}/../tests/data/{name}", env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(path).expect("the narratives are in the repository");
+    let lines = text.lines();
+    lines.map(|line| serde_json::from_str(line).expect("one object a line")).collect()
+}
+
+/// Phrases alone find about half of what is meant and stay quiet on ordinary visits; the numbers
+/// are floors and ceilings of the shipped phrases, not aims.
+#[test]
+fn ordinary_visits_raise_next_to_no_alarm() {
+    let pack = starter();
+    let doc = read(STARTER).expect("the starter pack reads");
+    let visits = narratives("visit-narratives.jsonl");
+    let alarmed = |visit: &&Narrative| {
+        let mut names = doc.lexicons.keys().filter(|name| *name != "not_volunteering");
+        names.any(|name| pack.lexicons.mentions(&visit.text, name))
+    };
+    let alarms = visits.iter().filter(alarmed).count();
+    assert!(alarms * 100 <= visits.len(), "{alarms} of {}", visits.len());
+}
+
+#[test]
+fn written_signals_are_found_more_often_than_not() {
+    let pack = starter();
+    let (mut found, mut missed, mut wrong) = (0, 0, 0);
+    for said in narratives("narratives-dev.jsonl") {
+        let (Some(group), Some(hit)) = (said.group, said.hit) else { continue };
+        if pack.lexicons.index(&group).is_none() {
+            continue;
+        }
+        match (pack.lexicons.mentions(&said.text, &group), hit) {
+            (true, true) => found += 1,
+            (false, true) => {
+                missed += 1;
+                println!("missed {group}: {}", said.text);
+            }
+            (true, false) => {
+                wrong += 1;
+                println!("wrong {group}: {}", said.text);
+            }
+            (false, false) => {}
+        }
+    }
+    println!("found {found}, missed {missed}, wrong {wrong}");
+    assert!(found > missed, "{found} found, {missed} missed");
+    assert!(wrong * 10 <= found, "{found} found, {wrong} wrong");
+}
