@@ -22,8 +22,7 @@ pub struct Shape {
 impl Shape {
     /// The shape of a member.
     pub fn member(&self, name: &str) -> Option<&Shape> {
-        let found = self.members.binary_search_by(|(own, _)| (*own).cmp(name));
-        found.ok().map(|index| &self.members[index].1)
+        self.place(name).map(|place| &self.members[place].1)
     }
 
     /// The shape at a JSON pointer in which `-` stands for each element of a list.
@@ -59,23 +58,25 @@ impl Shape {
     }
 
     fn completed(&self, members: &Map<String, Value>) -> Map<String, Value> {
-        let mut all = Vec::with_capacity(self.members.len() + 2);
-        for (name, shape) in &self.members {
-            let value = members
-                .get(*name)
-                .map_or_else(|| shape.absent(), |value| shape.complete(value));
-            all.push(((*name).to_owned(), value));
-        }
-        let known = all.len();
+        let mut known: Vec<Option<&Value>> = vec![None; self.members.len()];
+        let mut unknown = Vec::new();
         for (name, value) in members {
-            if self.member(name).is_none() {
-                all.push((name.clone(), value.clone()));
+            match self.place(name) {
+                Some(place) => known[place] = Some(value),
+                None => unknown.push((name.clone(), value.clone())),
             }
         }
-        if all.len() > known {
-            all.sort_by(|a, b| a.0.cmp(&b.0));
-        }
-        all.into_iter().collect()
+        let places = self.members.iter().zip(known);
+        let described = places.map(|((name, shape), value)| {
+            let value = value.map_or_else(|| shape.absent(), |value| shape.complete(value));
+            ((*name).to_owned(), value)
+        });
+        described.chain(unknown).collect()
+    }
+
+    fn place(&self, name: &str) -> Option<usize> {
+        let found = self.members.binary_search_by(|(own, _)| (*own).cmp(name));
+        found.ok()
     }
 }
 

@@ -36,7 +36,9 @@ fn every_lexicon_has_a_hit_and_a_near_miss() {
     let doc = read(STARTER).expect("the starter pack reads");
     for name in doc.lexicons.keys() {
         for hit in [true, false] {
-            let any = vectors.iter().any(|vector| vector.lexicon == *name && vector.hit == hit);
+            let any = vectors
+                .iter()
+                .any(|vector| vector.lexicon == *name && vector.hit == hit);
             assert!(any, "{name} lacks a vector with hit: {hit}");
         }
     }
@@ -55,7 +57,9 @@ fn narratives(name: &str) -> Vec<Narrative> {
     let path = format!("{}/../tests/data/{name}", env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(path).expect("the narratives are in the repository");
     let lines = text.lines();
-    lines.map(|line| serde_json::from_str(line).expect("one object a line")).collect()
+    lines
+        .map(|line| serde_json::from_str(line).expect("one object a line"))
+        .collect()
 }
 
 /// Phrases alone find about half of what is meant and stay quiet on ordinary visits; the numbers
@@ -66,7 +70,10 @@ fn ordinary_visits_raise_next_to_no_alarm() {
     let doc = read(STARTER).expect("the starter pack reads");
     let visits = narratives("visit-narratives.jsonl");
     let alarmed = |visit: &&Narrative| {
-        let mut names = doc.lexicons.keys().filter(|name| *name != "not_volunteering");
+        let mut names = doc
+            .lexicons
+            .keys()
+            .filter(|name| *name != "not_volunteering");
         names.any(|name| pack.lexicons.mentions(&visit.text, name))
     };
     let alarms = visits.iter().filter(alarmed).count();
@@ -78,7 +85,9 @@ fn written_signals_are_found_more_often_than_not() {
     let pack = starter();
     let (mut found, mut missed, mut wrong) = (0, 0, 0);
     for said in narratives("narratives-dev.jsonl") {
-        let (Some(group), Some(hit)) = (said.group, said.hit) else { continue };
+        let (Some(group), Some(hit)) = (said.group, said.hit) else {
+            continue;
+        };
         if pack.lexicons.index(&group).is_none() {
             continue;
         }

@@ -19,6 +19,7 @@ use super::engine;
 use super::fault::PackFault;
 use super::lexicon::{LexiconSet, Lexicons};
 use super::reads::{Reader, Reads};
+use super::sieve::Sieve;
 use super::stateful;
 use super::wording;
 use crate::shape;
@@ -64,7 +65,7 @@ pub(super) struct Rule {
 
 /// When a rule applies.
 pub(super) enum Test {
-    When(Program),
+    When(Program, Sieve),
     Mentions(usize),
     Stateful(StatefulRule, stateful::Params),
 }
@@ -190,7 +191,10 @@ impl CompiledPack {
         }
         let condition = rule.when.as_deref().unwrap_or_default();
         Program::compile(condition)
-            .map(Test::When)
+            .map(|program| {
+                let sieve = Sieve::of(program.expression());
+                Test::When(program, sieve)
+            })
             .map_err(|errors| {
                 let first = errors.errors.first();
                 let message = first.map_or("does not parse", |error| error.msg.as_str());
@@ -202,7 +206,7 @@ impl CompiledPack {
     /// Checks a rule for one kind and notes what it reads.
     fn index(&mut self, kind: Kind, doc: &RuleDoc, rule: &Rule, faults: &mut Vec<PackFault>) {
         let (reads, skippable) = match &rule.test {
-            Test::When(program) => {
+            Test::When(program, _) => {
                 let flags = doc
                     .params
                     .iter()

@@ -171,7 +171,10 @@ impl Judge<'_> {
 
     fn one(&self, rule: &Rule, scans: &[LexiconSet], judgement: &mut Judgement) {
         let at = match &rule.test {
-            Test::When(program) => {
+            Test::When(program, sieve) => {
+                if !sieve.lets_through(self.q.record) {
+                    return;
+                }
                 let names = Names {
                     record: View::new(self.shape, self.q.record),
                     kind: self.q.kind.name(),

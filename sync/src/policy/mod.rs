@@ -15,8 +15,11 @@ mod judge;
 mod lexicon;
 mod mentions;
 mod packs;
+#[cfg(test)]
+mod proofs;
 mod reads;
 mod script;
+mod sieve;
 mod stateful;
 mod view;
 mod wording;

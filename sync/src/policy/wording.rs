@@ -8,6 +8,8 @@ use xiangyi_proto::pack::{Basis, MessageDoc, PackDoc, RuleDoc, RuleVerdict, Word
 use super::RuleText;
 use super::fault::PackFault;
 
+/// Bytes of a condition; the longest of the starter pack has 300.
+const WHEN_BYTES_MAX: usize = 2_000;
 /// What a worker can do instead.
 const INSTEAD: &[&str] = &["split", "work_time", "appeal"];
 /// Whose closing words a pack can give.
@@ -42,6 +44,11 @@ pub fn faults(doc: &PackDoc, rule: &RuleDoc) -> Vec<PackFault> {
     let basis = [&rule.basis.plan, &rule.basis.law, &rule.basis.practice];
     let based = basis.into_iter().flatten().any(|text| words(text));
     need(based, "basis", "needs a plan, a law or a practice");
+    let short = rule
+        .when
+        .as_ref()
+        .is_none_or(|when| when.len() <= WHEN_BYTES_MAX);
+    need(short, "when", "is longer than 2,000 bytes");
     need(!rule.kinds.is_empty(), "kinds", "names no kind");
     let tests = [
         rule.when.is_some(),
