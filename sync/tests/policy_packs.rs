@@ -167,3 +167,46 @@ fn facts_are_few_and_carry_no_place_finer_than_a_kilometre() {
         (0, 0)
     );
 }
+
+/// A question of a kind by somebody, an hour long.
+fn of<'a>(kind: Kind, record: &'a Value, author: &'a str, act: &str) -> Question<'a> {
+    Question {
+        kind,
+        author,
+        ended_at: at(act) + 3_600_000,
+        ..question(record, "430121102", act, "2026-03-03")
+    }
+}
+
+#[test]
+fn facts_of_others_are_not_looked_at() {
+    let doc = read(STARTER).expect("the starter pack reads");
+    let packs = PackSet::new(vec![compile(&doc).expect("the starter pack compiles")]);
+    let (mine, pair, other) = (
+        "p-7k2m9qx4",
+        uuid::Uuid::from_u128(5),
+        uuid::Uuid::from_u128(6),
+    );
+    let fix = |lat_e7: i64| json!({"lat_e7": lat_e7, "lng_e7": 1_130_898_765, "accuracy_m": 12, "system": "wgs84"});
+    let south = json!({"phase": "in", "fix": fix(252_512_345)});
+    let north = json!({"phase": "in", "fix": fix(282_512_345)});
+    let out = |pair: uuid::Uuid| json!({"phase": "out", "pair": pair});
+    let (monday, tuesday) = ("2026-03-02", "2026-03-03");
+    let mut facts = facts_made(&of(Kind::CheckIn, &south, mine, tuesday), pair);
+    facts.extend(facts_made(
+        &of(Kind::Visit, &json!({}), mine, tuesday),
+        pair,
+    ));
+    let table = [
+        (Kind::CheckIn, north.clone(), mine, tuesday, 1),
+        (Kind::CheckIn, north, "p-aaaaaaaa", tuesday, 0),
+        (Kind::CheckIn, out(pair), mine, monday, 1),
+        (Kind::CheckIn, out(other), mine, monday, 0),
+        (Kind::Visit, json!({}), mine, tuesday, 1),
+        (Kind::Visit, json!({}), "p-aaaaaaaa", tuesday, 0),
+    ];
+    for (kind, record, author, act, said) in table {
+        let hits = packs.judge_stateful(&of(kind, &record, author, act), &facts);
+        assert_eq!(hits.len(), said, "{record} {hits:?}");
+    }
+}

@@ -124,7 +124,7 @@ impl Sizer for View<'_> {
     }
 }
 
-fn name_of<'n>(name: &'n dyn Val) -> Result<&'n str, ExecutionError> {
+fn name_of(name: &dyn Val) -> Result<&str, ExecutionError> {
     let text = name.downcast_ref::<CelString>().map(CelString::inner);
     text.ok_or_else(|| ExecutionError::no_such_key("?"))
 }
