@@ -14,7 +14,8 @@ rules:
 /// One rule whose condition is `when`, with everything else in order.
 fn rule(id: &str, rest: &str) -> String {
     format!(
-        "- id: {id}\n  title: {{zh: 题, en: t}}\n  clause: 条\n  basis: {{plan: 三, derived: true}}\n  \
+        "- id: {id}\n  title: {{zh: 题, en: t}}\n  clause: 条\n  \
+         basis: {{plan: 三, derived: true}}\n  \
          message: {{zh: 话, en: words}}\n{rest}"
     )
 }

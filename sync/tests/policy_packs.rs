@@ -5,7 +5,7 @@ use xiangyi_proto::kinds::{Kind, Op};
 use xiangyi_proto::pack::{PackDoc, RuleVerdict, STARTER};
 use xiangyi_proto::time::{DAY_MS, TimeQuality, day_of_text, day_start};
 use xiangyi_sync::policy::{
-    CompiledPack, FactKind, PackSet, Question, compile, facts_made, facts_wanted, read,
+    Class, CompiledPack, FactKind, PackSet, Question, compile, facts_made, facts_wanted, read,
 };
 
 fn pack(code: &str, version: i64, from: &str, to: &str, more: &str) -> CompiledPack {
@@ -125,8 +125,31 @@ fn a_condition_that_fails_holds_the_record_and_raises_an_alarm() {
 }
 
 #[test]
+fn a_tag_takes_the_professional_class_away() {
+    let tag = |verdict: &str| {
+        let body = "  when: 'record.quantity == 1'\n";
+        let yaml = format!(
+            "pack: \"43\"\nversion: 1\neffective: {{from: 2026-01-01, to: null}}\nrules:\n\
+             - id: R\n  title: {{zh: 题, en: t}}\n  clause: 条\n  basis: {{plan: 三}}\n  \
+             message: {{zh: 话, en: words}}\n  kinds: [need]\n  verdict: {verdict}\n{body}"
+        );
+        let doc = read(&yaml).expect("it reads");
+        let packs = PackSet::new(vec![compile(&doc).expect("it compiles")]);
+        let record = json!({"quantity": 1});
+        packs
+            .judge(&question(&record, "4301", "2026-03-01", "2026-03-01"))
+            .class
+    };
+    assert_eq!(
+        (tag("tag"), tag("warn")),
+        (Class::Assistive, Class::Professional)
+    );
+}
+
+#[test]
 fn conditions_know_the_unit_and_regions() {
-    let within = "  when: 'region_within(unit, \"4301\") && kind == \"need\" && at.day == at.received_day'\n";
+    let within = "  when: 'region_within(unit, \"4301\") && kind == \"need\" && \
+                  at.day == at.received_day'\n";
     let packs = PackSet::new(vec![pack("43", 1, "2026-01-01", "null", within)]);
     assert_eq!(
         said(&packs, "430121102", "2026-03-01", "2026-03-01"),
@@ -187,7 +210,10 @@ fn facts_of_others_are_not_looked_at() {
         uuid::Uuid::from_u128(5),
         uuid::Uuid::from_u128(6),
     );
-    let fix = |lat_e7: i64| json!({"lat_e7": lat_e7, "lng_e7": 1_130_898_765, "accuracy_m": 12, "system": "wgs84"});
+    let fix = |lat_e7: i64| {
+        let lng_e7 = 1_130_898_765_i64;
+        json!({"lat_e7": lat_e7, "lng_e7": lng_e7, "accuracy_m": 12, "system": "wgs84"})
+    };
     let south = json!({"phase": "in", "fix": fix(252_512_345)});
     let north = json!({"phase": "in", "fix": fix(282_512_345)});
     let out = |pair: uuid::Uuid| json!({"phase": "out", "pair": pair});

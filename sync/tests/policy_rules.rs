@@ -11,7 +11,7 @@ use uuid::Uuid;
 use xiangyi_proto::kinds::{Kind, Life, Op};
 use xiangyi_proto::pack::{DangerState, RuleVerdict, STARTER};
 use xiangyi_proto::time::TimeQuality;
-use xiangyi_sync::policy::{self, Class, Fact, Hit, Judgement, PackSet, Question};
+use xiangyi_sync::policy::{self, Fact, Hit, Judgement, PackSet, Question};
 
 const CASES: &str = include_str!("../../proto/vectors/packs.json");
 const GATE: &str = include_str!("../../proto/vectors/gate.json");
@@ -231,6 +231,21 @@ fn the_gates_table_gets_its_answers() {
 }
 
 #[test]
+fn bodies_of_the_tables_have_the_shape_of_their_kind() {
+    let rows: Vec<Row> = serde_json::from_str(GATE).expect("the table reads");
+    let earlier = rows.iter().flat_map(|row| &row.before);
+    let bodies = rows.iter().map(|row| (row.kind, &row.body));
+    let bodies = bodies.chain(earlier.map(|row| (row.kind, &row.body)));
+    let cases = cases();
+    for (kind, body) in bodies.chain(cases.iter().map(|case| (case.kind, &case.body))) {
+        let mut faults = xiangyi_sync::check::Faults::default();
+        let members = body.as_object().expect("a body is an object");
+        xiangyi_sync::check::body(kind, members, &mut faults);
+        assert_eq!(faults.list, [], "{} {body}", kind.name());
+    }
+}
+
+#[test]
 fn danger_comes_first_and_lowers_a_refusal() {
     let body: Value = serde_json::from_str(
         r#"{"outcome": {"kind": "served", "decision": "approved"}, "risk": "minor_harm",
@@ -296,71 +311,6 @@ fn messages_are_bilingual_end_with_whom_to_ask_and_say_they_are_derived() {
         }
     }
     assert!(doc.rules.iter().all(|rule| rule.basis.derived));
-}
-
-#[test]
-fn classes_come_from_services_and_category() {
-    let table = [
-        (
-            Kind::Visit,
-            r#"{"services": ["ec_visit"]}"#,
-            Class::Professional,
-        ),
-        (
-            Kind::Visit,
-            r#"{"services": ["sa_papers"]}"#,
-            Class::Assistive,
-        ),
-        (
-            Kind::Visit,
-            r#"{"services": ["sa_papers", "sa_visit"]}"#,
-            Class::Professional,
-        ),
-        (
-            Kind::Visit,
-            r#"{"services": ["unheard_of"]}"#,
-            Class::Assistive,
-        ),
-        (
-            Kind::Visit,
-            r#"{"services": ["sa_visit"], "work_category": "office_duty"}"#,
-            Class::Administrative,
-        ),
-        (
-            Kind::CheckIn,
-            r#"{"purpose": "visit"}"#,
-            Class::Professional,
-        ),
-        (Kind::CheckIn, r#"{"purpose": "travel"}"#, Class::Assistive),
-        (
-            Kind::WorkTime,
-            r#"{"class": "administrative"}"#,
-            Class::Administrative,
-        ),
-        (
-            Kind::Activity,
-            r#"{"work_category": "party_building"}"#,
-            Class::Administrative,
-        ),
-    ];
-    for (kind, body, class) in table {
-        let body: Value = serde_json::from_str(body).expect("a body");
-        let judged = PACKS.judge(&ask(kind, &body, UNIT, time_of(kind, &body, MORNING)));
-        assert_eq!(judged.class, class, "{} {body}", kind.name());
-    }
-}
-
-#[test]
-fn every_service_of_the_catalogue_belongs_to_a_field() {
-    let doc: xiangyi_proto::pack::CatalogueDoc =
-        serde_norway::from_str(xiangyi_proto::pack::CATALOGUE).expect("the catalogue reads");
-    assert_eq!(doc.fields.len(), 4);
-    let codes: BTreeSet<_> = doc.services.iter().map(|service| &service.code).collect();
-    assert_eq!(codes.len(), doc.services.len());
-    for service in &doc.services {
-        assert!(doc.fields.contains_key(&service.field), "{}", service.code);
-        assert!(policy::service(&service.code).is_some(), "{}", service.code);
-    }
 }
 
 /// A value of the same content whose members are written in another order.

@@ -175,9 +175,9 @@ pub fn lowered(rule: &RuleText) -> RuleText {
             rule.title_zh, rule.clause
         ),
         message_en: format!(
-            "The record is in and was not refused, because it speaks of possible danger to somebody \
-             and the county hub sees to that first. The reviewer will also look at this: {} ({}). \
-             See to people's safety first; you may appeal the outcome.",
+            "The record is in and was not refused, because it speaks of possible danger to \
+             somebody and the county hub sees to that first. The reviewer will also look at \
+             this: {} ({}). See to people's safety first; you may appeal the outcome.",
             rule.title_en, rule.clause
         ),
         ..rule.clone()
