@@ -44,7 +44,8 @@ impl FromRequestParts<App> for Caller {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
         let (token, by_cookie) = token(parts).ok_or(ApiError::new(problem::UNAUTHORIZED))?;
         let reads = matches!(parts.method, Method::GET | Method::HEAD);
-        if by_cookie && !reads && !parts.headers.contains_key(CSRF) {
+        let meant = parts.headers.get(CSRF).is_some_and(|value| value == "1");
+        if by_cookie && !reads && !meant {
             return Err(ApiError::new(problem::CSRF_REQUIRED));
         }
         let claims = app
@@ -55,9 +56,8 @@ impl FromRequestParts<App> for Caller {
                 NoToken::Expired => ApiError::new(problem::TOKEN_EXPIRED),
             })?;
         let mut tx = app.db.read().await?;
-        let session = sessions::by_id(&mut tx, &claims.sid).await?;
-        let live = session.is_some_and(|s| s.state == "active" && s.person == claims.sub);
-        if !live {
+        let person = sessions::person_of(&mut tx, &claims.sid, app.clock.now()).await?;
+        if claims.cookie != by_cookie || person.as_ref() != Some(&claims.sub) {
             return Err(ApiError::new(problem::UNAUTHORIZED));
         }
         let grants = views::grants(&mut tx, &claims.sub).await?;

@@ -12,7 +12,7 @@ use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Pr
 use xiangyi_proto::limits::INFLATED_BYTES_MAX;
 use xiangyi_proto::problem;
 
-use crate::api::{exchange, health, hub, live, openapi, records, sessions, today};
+use crate::api::{devices, exchange, health, hub, live, me, openapi, records, sessions, today};
 use crate::app::App;
 use crate::problem::{self as problems, ApiError};
 
@@ -57,8 +57,8 @@ routes! {
     "POST"   "/v1/sessions"           Anybody  SMALL   => post(sessions::sign_in);
     "DELETE" "/v1/sessions"           SignedIn SMALL   => delete(sessions::sign_out);
     "POST"   "/v1/sessions/refresh"   Anybody  SMALL   => post(sessions::refresh);
-    "POST"   "/v1/devices"            SignedIn SMALL   => post(sessions::register);
-    "GET"    "/v1/me"                 SignedIn 0       => get(sessions::me);
+    "POST"   "/v1/devices"            SignedIn SMALL   => post(devices::register);
+    "GET"    "/v1/me"                 SignedIn 0       => get(me::me);
     "POST"   "/v1/sync"               SignedIn RECORDS => post(exchange::exchange);
     "POST"   "/v1/sync/wait"          SignedIn SMALL   => post(exchange::wait);
     "GET"    "/v1/today"              SignedIn 0       => get(today::today);

@@ -4,6 +4,9 @@
 //! Nothing here is shipped. A suite waits on conditions, never on time, and reaches nothing but
 //! loopback.
 
+pub mod actor;
 pub mod cluster;
 pub mod engine;
+pub mod harness;
 pub mod scratch;
+pub mod texts;

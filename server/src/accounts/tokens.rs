@@ -4,6 +4,7 @@ use ed25519_dalek::SigningKey;
 use ed25519_dalek::pkcs8::EncodePrivateKey;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use super::roots::Roots;
 
@@ -21,6 +22,9 @@ pub struct Claims {
     pub sid: String,
     /// The session's own device, for REST writes.
     pub dev: String,
+    /// Says that this token came out as a cookie and is good as nothing else.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cookie: bool,
     pub iat: i64,
     pub exp: i64,
 }
@@ -36,6 +40,8 @@ pub enum NoToken {
 pub struct Tokens {
     sign: EncodingKey,
     check: DecodingKey,
+    /// Names the key, so that a later one can live beside it for a while.
+    kid: String,
     validation: Validation,
 }
 
@@ -52,6 +58,8 @@ impl Tokens {
         let private = key
             .to_pkcs8_der()
             .expect("an Ed25519 key has a PKCS #8 form");
+        let public = key.verifying_key();
+        let kid = hex::encode(&Sha256::digest(public.as_bytes())[..8]);
         let mut validation = Validation::new(Algorithm::EdDSA);
         // Expiry is compared with the injected clock, not with the machine's.
         validation.validate_exp = false;
@@ -59,14 +67,16 @@ impl Tokens {
         validation.required_spec_claims.clear();
         Self {
             sign: EncodingKey::from_ed_der(private.as_bytes()),
-            check: DecodingKey::from_ed_der(key.verifying_key().as_bytes()),
+            check: DecodingKey::from_ed_der(public.as_bytes()),
+            kid,
             validation,
         }
     }
 
     /// A token for a session.
     pub fn sign(&self, claims: &Claims) -> String {
-        let header = Header::new(Algorithm::EdDSA);
+        let mut header = Header::new(Algorithm::EdDSA);
+        header.kid = Some(self.kid.clone());
         jsonwebtoken::encode(&header, claims, &self.sign).expect("claims can be signed")
     }
 
@@ -77,6 +87,9 @@ impl Tokens {
     pub fn check(&self, token: &str, now: i64) -> Result<Claims, NoToken> {
         let token = jsonwebtoken::decode::<Claims>(token, &self.check, &self.validation)
             .map_err(|_| NoToken::Forged)?;
+        if token.header.kid.as_deref() != Some(self.kid.as_str()) {
+            return Err(NoToken::Forged);
+        }
         if token.claims.exp * 1_000 <= now {
             return Err(NoToken::Expired);
         }

@@ -5,7 +5,9 @@ use std::io::Read;
 use axum::body::Bytes;
 use axum::http::{HeaderMap, header};
 use flate2::read::MultiGzDecoder;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_path_to_error::{Path, Segment};
 use xiangyi_proto::limits::{
     INFLATE_FREE_BYTES, INFLATE_RATIO_MAX, INFLATED_BYTES_MAX, JSON_DEPTH_MAX,
 };
@@ -13,11 +15,14 @@ use xiangyi_proto::problem;
 
 use crate::problem::ApiError;
 
-/// The text of a request body, inflated if need be.
+/// The text of a JSON body, inflated if need be.
 ///
 /// # Errors
 /// Each way in which bytes can be no acceptable JSON text has its own code.
 pub fn text(headers: &HeaderMap, bytes: &Bytes) -> Result<String, ApiError> {
+    if !is_json(headers) {
+        return Err(ApiError::new(problem::UNSUPPORTED_MEDIA_TYPE));
+    }
     let encoding = headers
         .get(header::CONTENT_ENCODING)
         .map(|value| value.as_bytes());
@@ -41,14 +46,57 @@ pub fn text(headers: &HeaderMap, bytes: &Bytes) -> Result<String, ApiError> {
 /// # Errors
 /// When the text is none, or has another shape; the place is told, the content never.
 pub fn json<T: DeserializeOwned>(headers: &HeaderMap, bytes: &Bytes) -> Result<T, ApiError> {
-    let text = text(headers, bytes)?;
-    serde_json::from_str(&text).map_err(|error| {
-        if error.is_data() {
-            ApiError::new(problem::INVALID_ENVELOPE).at("", "wrong-type")
+    parse(&text(headers, bytes)?)
+}
+
+/// JSON text as a known shape.
+///
+/// # Errors
+/// When the text is none, or has another shape; the place is told, the content never.
+pub fn parse<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, ApiError> {
+    let mut source = serde_json::Deserializer::from_str(text);
+    let parsed = serde_path_to_error::deserialize(&mut source);
+    let parsed: T = parsed.map_err(|error| {
+        if error.inner().is_data() {
+            let place = pointer(error.path());
+            ApiError::new(problem::INVALID_ENVELOPE).at(&place, "wrong-type")
         } else {
             ApiError::new(problem::MALFORMED_JSON)
         }
-    })
+    })?;
+    source
+        .end()
+        .map_err(|_| ApiError::new(problem::MALFORMED_JSON))?;
+    Ok(parsed)
+}
+
+/// The path of a parse as a JSON pointer.
+fn pointer(path: &Path) -> String {
+    let mut pointer = String::new();
+    for segment in path {
+        let part = match segment {
+            Segment::Seq { index } => index.to_string(),
+            Segment::Map { key } => key.replace('~', "~0").replace('/', "~1"),
+            Segment::Enum { .. } | Segment::Unknown => continue,
+        };
+        pointer.push('/');
+        pointer.push_str(&part);
+    }
+    pointer
+}
+
+/// Says whether a body calls itself JSON; parameters such as a charset do not matter.
+fn is_json(headers: &HeaderMap) -> bool {
+    let value = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    let kind = value
+        .unwrap_or_default()
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim();
+    kind.eq_ignore_ascii_case("application/json")
 }
 
 /// Inflates gzip, never past the size or the ratio that an honest body has.
@@ -103,6 +151,10 @@ mod tests {
 
     fn code(encoding: Option<&str>, bytes: Bytes) -> Option<&'static str> {
         let mut headers = HeaderMap::new();
+        headers.insert(
+            header::CONTENT_TYPE,
+            "application/json".parse().expect("a header"),
+        );
         if let Some(encoding) = encoding {
             headers.insert(
                 header::CONTENT_ENCODING,

@@ -60,13 +60,7 @@ pub async fn exchange(
 }
 
 fn parsed(text: &str) -> Result<Exchange, ApiError> {
-    let ask: Exchange = serde_json::from_str(text).map_err(|error| {
-        if error.is_data() {
-            ApiError::new(problem::INVALID_ENVELOPE).at("", "wrong-type")
-        } else {
-            ApiError::new(problem::MALFORMED_JSON)
-        }
-    })?;
+    let ask: Exchange = body::parse(text)?;
     if ask.protocol != PROTOCOL {
         return Err(ApiError::new(problem::UNSUPPORTED_PROTOCOL).at("/protocol", "unknown-code"));
     }

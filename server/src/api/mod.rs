@@ -1,10 +1,12 @@
 //! Handlers, one file per endpoint or two. None decides about records; `sync` does.
 
 pub mod body;
+pub mod devices;
 pub mod exchange;
 pub mod health;
 pub mod hub;
 pub mod live;
+pub mod me;
 pub mod openapi;
 pub mod records;
 pub mod sessions;

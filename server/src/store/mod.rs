@@ -19,6 +19,7 @@ pub mod sealed;
 pub mod sessions;
 pub mod shards;
 pub mod single;
+pub mod throttle;
 pub mod views;
 
 pub use dialect::{Db, Tx};

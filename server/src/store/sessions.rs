@@ -1,4 +1,4 @@
-//! Sessions, devices and the throttle of signing in.
+//! Sessions and devices. The throttle of signing in has a module of its own.
 
 use super::{StoreError, Tx};
 use crate::on;
@@ -52,23 +52,40 @@ pub async fn add(
     Ok(())
 }
 
-const ROTATE: &str = "UPDATE session SET refresh = $2, successor = $3 WHERE id = $1";
+const ROTATE: &str = "UPDATE session SET refresh = $4, successor = $5, expires_at = $6 \
+     WHERE id = $1 AND state = 'active' AND refresh = $2 AND successor IS NOT DISTINCT FROM $3";
 
-/// Sets the token in use and the one that may follow it.
+/// Sets the token in use and the one that may follow it, unless somebody else was first.
 pub async fn rotate(
     tx: &mut Tx,
-    id: &str,
+    was: &SessionRow,
     refresh: &[u8],
     successor: &[u8],
-) -> Result<(), StoreError> {
-    on!(tx, |c| sqlx::query(ROTATE)
-        .bind(id)
+    expires_at: i64,
+) -> Result<bool, StoreError> {
+    let changed = on!(tx, |c| sqlx::query(ROTATE)
+        .bind(was.id.as_str())
+        .bind(was.refresh.as_slice())
+        .bind(was.successor.as_deref())
         .bind(refresh)
         .bind(successor)
+        .bind(expires_at)
         .execute(c)
         .await
-        .map(drop))?;
-    Ok(())
+        .map(|done| done.rows_affected()))?;
+    Ok(changed == 1)
+}
+
+const PERSON: &str = "SELECT s.person FROM session s JOIN person p ON p.id = s.person \
+     WHERE s.id = $1 AND s.state = 'active' AND s.expires_at > $2 AND p.state = 'active'";
+
+/// Whose session this is, if it holds now and the person may still sign in.
+pub async fn person_of(tx: &mut Tx, id: &str, now: i64) -> Result<Option<String>, StoreError> {
+    Ok(on!(tx, |c| sqlx::query_scalar(PERSON)
+        .bind(id)
+        .bind(now)
+        .fetch_optional(c)
+        .await)?)
 }
 
 const END: &str = "UPDATE session SET state = $2 WHERE id = $1";
@@ -105,9 +122,10 @@ pub async fn device(tx: &mut Tx, id: &str) -> Result<Option<DeviceRow>, StoreErr
 }
 
 const ADD_DEVICE: &str = "INSERT INTO device (id, person, kind, session, state, registered_at, \
-     saved_below, next_n) VALUES ($1, $2, $3, $4, 'active', $5, 0, 1)";
+     saved_below, next_n) VALUES ($1, $2, $3, $4, 'active', $5, 0, 1) \
+     ON CONFLICT (id) DO NOTHING";
 
-/// Registers a device: `phone`, or `rest` for a session's own writes.
+/// Registers a device: `phone`, or `rest` for a session's own writes; false when the id is taken.
 pub async fn add_device(
     tx: &mut Tx,
     id: &str,
@@ -115,8 +133,8 @@ pub async fn add_device(
     kind: &str,
     session: Option<&str>,
     now: i64,
-) -> Result<(), StoreError> {
-    on!(tx, |c| sqlx::query(ADD_DEVICE)
+) -> Result<bool, StoreError> {
+    let changed = on!(tx, |c| sqlx::query(ADD_DEVICE)
         .bind(id)
         .bind(person)
         .bind(kind)
@@ -124,8 +142,8 @@ pub async fn add_device(
         .bind(now)
         .execute(c)
         .await
-        .map(drop))?;
-    Ok(())
+        .map(|done| done.rows_affected()))?;
+    Ok(changed == 1)
 }
 
 const SEEN: &str = "UPDATE device SET last_seen_at = $2, saved_below = $3, \
@@ -150,31 +168,6 @@ pub async fn seen(tx: &mut Tx, device: &str, seen: Seen) -> Result<(), StoreErro
         .bind(seen.records)
         .bind(seen.photos)
         .bind(seen.oldest_ms)
-        .execute(c)
-        .await
-        .map(drop))?;
-    Ok(())
-}
-
-const THROTTLE: &str = "SELECT failures, next_at FROM throttle WHERE key = $1";
-
-/// Failures of an account and the moment of its next try.
-pub async fn throttle(tx: &mut Tx, key: &[u8]) -> Result<Option<(i64, i64)>, StoreError> {
-    Ok(on!(tx, |c| sqlx::query_as(THROTTLE)
-        .bind(key)
-        .fetch_optional(c)
-        .await)?)
-}
-
-const DELAY: &str = "INSERT INTO throttle (key, failures, next_at) VALUES ($1, $2, $3) \
-     ON CONFLICT (key) DO UPDATE SET failures = excluded.failures, next_at = excluded.next_at";
-
-/// Delays an account's next try; never locks it.
-pub async fn delay(tx: &mut Tx, key: &[u8], failures: i64, next_at: i64) -> Result<(), StoreError> {
-    on!(tx, |c| sqlx::query(DELAY)
-        .bind(key)
-        .bind(failures)
-        .bind(next_at)
         .execute(c)
         .await
         .map(drop))?;

@@ -1,1 +1,81 @@
-//! Every SQL text of the store is understood by both engines.
+//! Every SQL text of the store is understood by both engines, and reads along an index.
+
+use std::collections::BTreeSet;
+
+use sqlx::postgres::PgTypeInfo;
+use sqlx::{AssertSqlSafe, Executor, Row, SqlSafeStr};
+use xiangyi_server::store::Tx;
+use xiangyi_tests::engine::Engine;
+use xiangyi_tests::texts::{self, Text};
+
+/// Lists of keys, and tables so small that reading all of them is meant.
+const FINE: [&str; 5] = ["json_each", "2-ROW", "CONSTANT", "pack", "shard"];
+
+#[tokio::test]
+async fn every_text_can_be_prepared_on_both_engines() {
+    let all = texts::of_the_store();
+    assert!(all.len() > 20, "the texts are found: {}", all.len());
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let fresh = engine.fresh().await;
+        let mut tx = fresh.db.write().await.expect("begin");
+        let faults = faults(&mut tx, &all).await;
+        assert!(faults.is_empty(), "{engine:?}\n{}", faults.join("\n"));
+    }
+}
+
+async fn faults(tx: &mut Tx, all: &[Text]) -> Vec<String> {
+    let mut faults = Vec::new();
+    for text in all {
+        let done = match tx {
+            Tx::Sqlite(tx) => {
+                let sql = AssertSqlSafe(text.sqlite.clone()).into_sql_str();
+                (**tx).prepare(sql).await.map(drop)
+            }
+            Tx::Postgres(tx) => {
+                let sql = AssertSqlSafe(text.postgres.clone()).into_sql_str();
+                let types: Vec<PgTypeInfo> = text.columns.chars().map(kind).collect();
+                (**tx).prepare_with(sql, &types).await.map(drop)
+            }
+        };
+        if let Err(error) = done {
+            faults.push(format!("{}: {error}", text.name));
+            break;
+        }
+    }
+    faults
+}
+
+fn kind(letter: char) -> PgTypeInfo {
+    PgTypeInfo::with_name(match letter {
+        'i' => "INT8",
+        't' => "TEXT",
+        'b' => "BYTEA",
+        'o' => "BOOL",
+        other => panic!("no type has the letter {other}"),
+    })
+}
+
+#[tokio::test]
+async fn no_text_scans_a_table_that_grows() {
+    let fresh = Engine::Sqlite.fresh().await;
+    let mut tx = fresh.db.write().await.expect("begin");
+    let Tx::Sqlite(tx) = &mut tx else {
+        panic!("it is a file")
+    };
+    let mut scans = BTreeSet::new();
+    for text in texts::of_the_store() {
+        let sql = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {}", text.sqlite));
+        for row in sqlx::query(sql).fetch_all(&mut **tx).await.expect("a plan") {
+            let step: String = row.get("detail");
+            // `SCAN t`, with an index or without: the whole of it is read.
+            let scanned = step
+                .strip_prefix("SCAN ")
+                .and_then(|rest| rest.split(' ').next());
+            let is_fine = |table| FINE.contains(&table) || table.starts_with('(');
+            if scanned.is_some_and(|table| !is_fine(table)) {
+                scans.insert(format!("{}: {step}", text.name));
+            }
+        }
+    }
+    assert!(scans.is_empty(), "{scans:#?}");
+}

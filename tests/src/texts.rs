@@ -1,0 +1,231 @@
+//! The SQL texts of the store, read from its sources.
+//!
+//! Every text is a constant: a plain one, a `Bulk` with the types of its columns, or a `Dual`
+//! written by one of the macros in `store/batch.rs`. Reading the sources sees those that nobody
+//! remembered to register; a text in any other form is an error here.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+/// One text as each engine gets it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Text {
+    /// File and constant.
+    pub name: String,
+    pub sqlite: String,
+    pub postgres: String,
+    /// Letters of the bound columns of one row; empty for plain texts.
+    pub columns: String,
+}
+
+/// A macro that writes both forms: what it puts between head and tail.
+type Middles = BTreeMap<String, (String, String)>;
+
+/// Every text under `server/src/store`.
+pub fn of_the_store() -> Vec<Text> {
+    let store = Path::new(env!("CARGO_MANIFEST_DIR")).join("../server/src/store");
+    let read = |name: &str| fs::read_to_string(store.join(name)).expect("the source is there");
+    let middles = middles(&read("batch.rs"));
+    let mut names: Vec<String> = fs::read_dir(&store)
+        .expect("the folder is there")
+        .flatten()
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .filter(|name| name.ends_with(".rs"))
+        .filter(|name| !["dialect.rs", "bulk.rs", "batch.rs"].contains(&name.as_str()))
+        .collect();
+    names.sort();
+    names
+        .iter()
+        .flat_map(|name| of_source(name, &read(name), &middles))
+        .collect()
+}
+
+/// Texts of one source, and a check that nothing else is handed to the engine.
+pub fn of_source(file: &str, source: &str, middles: &Middles) -> Vec<Text> {
+    let source = source.split("#[cfg(test)]").next().unwrap_or_default();
+    for inline in [
+        "query(\"",
+        "query_as(\"",
+        "query_scalar(\"",
+        "format!(\"SELECT",
+    ] {
+        assert!(
+            !source.contains(inline),
+            "{file}: {inline} is not a named constant"
+        );
+    }
+    let mut texts = Vec::new();
+    for (at, _) in source
+        .match_indices("const ")
+        .chain(source.match_indices("static "))
+    {
+        let Some((declared, value)) = source[at..].split_once('=') else {
+            continue;
+        };
+        let Some((name, kind)) = declared.split_once(':') else {
+            continue;
+        };
+        let name = format!(
+            "{file} {}",
+            name.split_whitespace().last().unwrap_or_default()
+        );
+        let value = value.trim_start();
+        match kind.trim().rsplit("::").next() {
+            Some("&str") => {
+                let text = literal(value).0;
+                if is_sql(&text) {
+                    texts.push(plain(name, text));
+                }
+            }
+            Some("Bulk") => texts.push(bulk(name, &literals::<3>(value))),
+            Some("Dual") => {
+                let (by, _) = value
+                    .split_once('!')
+                    .expect("a dual text is written by a macro");
+                let by = by.rsplit("::").next().unwrap_or_default();
+                let (sqlite, postgres) = middles.get(by).expect("a macro of batch.rs");
+                let [head, tail] = literals::<2>(value);
+                let (sqlite, postgres) = (
+                    format!("{head}{sqlite}{tail}"),
+                    format!("{head}{postgres}{tail}"),
+                );
+                texts.push(Text {
+                    name,
+                    sqlite,
+                    postgres,
+                    columns: String::new(),
+                });
+            }
+            _ => {}
+        }
+    }
+    texts
+}
+
+fn plain(name: String, text: String) -> Text {
+    Text {
+        name,
+        sqlite: text.clone(),
+        postgres: text,
+        columns: String::new(),
+    }
+}
+
+fn bulk(name: String, [head, columns, tail]: &[String; 3]) -> Text {
+    let row = |from: usize| {
+        let numbers: Vec<String> = (from..from + columns.len())
+            .map(|number| format!("${number}"))
+            .collect();
+        format!("({})", numbers.join(","))
+    };
+    let text = format!("{head} {},{} {tail}", row(1), row(1 + columns.len()));
+    Text {
+        name,
+        sqlite: text.clone(),
+        postgres: text,
+        columns: columns.repeat(2),
+    }
+}
+
+fn is_sql(text: &str) -> bool {
+    ["SELECT ", "INSERT ", "UPDATE ", "DELETE ", "WITH "]
+        .iter()
+        .any(|word| text.starts_with(word))
+}
+
+fn middles(source: &str) -> Middles {
+    let mut found = Middles::new();
+    for part in source.split("macro_rules! ").skip(1) {
+        let name = part.split(' ').next().unwrap_or_default().to_owned();
+        let middle = |engine: &str| {
+            let at = part
+                .find(engine)
+                .expect("a macro of batch.rs names both engines");
+            literal(&part[at..]).0
+        };
+        found.insert(name, (middle("sqlite:"), middle("postgres:")));
+    }
+    found
+}
+
+fn literals<const N: usize>(source: &str) -> [String; N] {
+    let mut rest = source;
+    std::array::from_fn(|_| {
+        let (text, end) = literal(rest);
+        rest = &rest[end..];
+        text
+    })
+}
+
+/// The first string literal of a source, and where it ends.
+fn literal(source: &str) -> (String, usize) {
+    let start = source.find('"').expect("a literal follows") + 1;
+    let mut text = String::new();
+    let mut letters = source[start..].char_indices().peekable();
+    while let Some((at, letter)) = letters.next() {
+        match letter {
+            '"' => return (text, start + at + 1),
+            '\\' => match letters.next() {
+                Some((_, '\n')) => {
+                    while letters.peek().is_some_and(|(_, next)| next.is_whitespace()) {
+                        letters.next();
+                    }
+                }
+                Some((_, escaped @ ('"' | '\\'))) => text.push(escaped),
+                other => panic!("an escape that is not known here: {other:?}"),
+            },
+            _ => text.push(letter),
+        }
+    }
+    panic!("a literal without an end");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_gives_its_texts() {
+        let source = r#"
+            const ONE: &str = "SELECT a \
+                 FROM b WHERE c = $1";
+            const LENGTH: usize = 3;
+            const WORD: &str = "active";
+            static MANY: Bulk = Bulk::new("INSERT INTO t (a, b) VALUES", "it", "");
+            const BOTH: Dual = in_ids!("SELECT a FROM b WHERE id", " ORDER BY a");
+        "#;
+        let middles = Middles::from([("in_ids".into(), (" IN (1)".into(), " IN (2)".into()))]);
+        let texts = of_source("x.rs", source, &middles);
+        let found: Vec<(&str, &str, &str)> = texts
+            .iter()
+            .map(|t| (t.name.as_str(), t.sqlite.as_str(), t.columns.as_str()))
+            .collect();
+        assert_eq!(
+            found,
+            [
+                ("x.rs ONE", "SELECT a FROM b WHERE c = $1", ""),
+                (
+                    "x.rs BOTH",
+                    "SELECT a FROM b WHERE id IN (1) ORDER BY a",
+                    ""
+                ),
+                (
+                    "x.rs MANY",
+                    "INSERT INTO t (a, b) VALUES ($1,$2),($3,$4) ",
+                    "itit"
+                ),
+            ]
+        );
+        assert_eq!(
+            texts[1].postgres,
+            "SELECT a FROM b WHERE id IN (2) ORDER BY a"
+        );
+    }
+
+    #[test]
+    #[should_panic(expected = "not a named constant")]
+    fn an_inline_text_is_found() {
+        of_source("x.rs", "sqlx::query(\"DELETE FROM t\")", &Middles::new());
+    }
+}

@@ -1,0 +1,93 @@
+//! Routes, methods, strangers: what is not there is not there for anybody.
+
+use reqwest::Method;
+use serde_json::json;
+use xiangyi_server::router::{ROUTES, Who};
+use xiangyi_tests::actor::send;
+use xiangyi_tests::engine::Engine;
+use xiangyi_tests::harness::Harness;
+
+/// A path of the table with something in its variable places.
+fn filled(path: &str) -> String {
+    let part = |part: &str| {
+        if part.starts_with('{') {
+            "x".to_owned()
+        } else {
+            part.to_owned()
+        }
+    };
+    path.split('/').map(part).collect::<Vec<_>>().join("/")
+}
+
+#[tokio::test]
+async fn a_stranger_is_refused_on_every_route_that_asks_who() {
+    let harness = Harness::start(Engine::Sqlite).await;
+    let nobody = harness.nobody();
+    assert!(ROUTES.len() >= 9);
+    for route in ROUTES.iter().filter(|route| route.who == Who::SignedIn) {
+        let method = Method::from_bytes(route.method.as_bytes()).expect("a method");
+        let request = nobody.request(method, &filled(route.path)).json(&json!({}));
+        let reply = send(request).await;
+        assert_eq!(
+            reply.code(),
+            "unauthorized",
+            "{} {}",
+            route.method,
+            route.path
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_a_problem_too() {
+    let harness = Harness::start(Engine::Sqlite).await;
+    let nobody = harness.nobody();
+    for path in ["/v1/nothing", "/v1/sessions/", "/v1/..%2f", "/v1/%E7%AB%99"] {
+        nobody.get(path).await.problem(404, "not-found");
+    }
+    let reply = nobody.get("/v1/sessions").await;
+    reply.problem(405, "method-not-allowed");
+    let allowed = reply.header("allow").to_owned();
+    assert!(
+        allowed.contains("POST") && allowed.contains("DELETE"),
+        "{allowed}"
+    );
+    assert_eq!(nobody.get("/healthz").await.status, 200);
+    assert_eq!(nobody.get("/readyz").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_post_may_mean_delete_and_nothing_else_may_mean_anything() {
+    let harness = Harness::start(Engine::Sqlite).await;
+    let over = |actor: &xiangyi_tests::actor::Actor, method: Method, meant: &str| {
+        actor
+            .request(method, "/v1/sessions")
+            .header("x-http-method-override", meant)
+    };
+    let worker = harness.worker(1).await;
+    send(over(&worker, Method::GET, "DELETE"))
+        .await
+        .problem(405, "method-not-allowed");
+    // A POST that says GET or PUT is a POST: no JSON, so a refused body.
+    for meant in ["GET", "PUT", "delete now"] {
+        let reply = send(over(&worker, Method::POST, meant).json(&json!({}))).await;
+        assert_eq!(reply.code(), "invalid-envelope", "{meant}: {}", reply.text);
+    }
+    worker.get("/v1/me").await.good();
+    assert_eq!(
+        send(over(&worker, Method::POST, "DELETE")).await.status,
+        204
+    );
+    worker.get("/v1/me").await.problem(401, "unauthorized");
+}
+
+#[tokio::test]
+async fn every_answer_has_an_id_of_its_own() {
+    let harness = Harness::start(Engine::Sqlite).await;
+    let (one, other) = (
+        harness.nobody().get("/healthz").await,
+        harness.nobody().get("/x").await,
+    );
+    assert!(!one.header("x-request-id").is_empty());
+    assert_ne!(one.header("x-request-id"), other.header("x-request-id"));
+}

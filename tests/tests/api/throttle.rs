@@ -1,0 +1,79 @@
+//! Guessing is slowed down, account by account, and nobody is ever locked out.
+
+use serde_json::json;
+use xiangyi_tests::actor::{Actor, PASSWORD, Reply};
+use xiangyi_tests::harness::Harness;
+use xiangyi_tests::on_both;
+
+async fn try_in(nobody: &Actor, telephone: &str, password: &str) -> Reply {
+    let ask = json!({ "telephone": telephone, "password": password });
+    nobody.post("/v1/sessions", &ask).await
+}
+
+/// Guesses until the answer is a delay; gives how long it is.
+async fn guess_until_delayed(nobody: &Actor, telephone: &str) -> i64 {
+    for _ in 0..20 {
+        let reply = try_in(nobody, telephone, "wrong").await;
+        if reply.status == 429 {
+            let body = reply.problem(429, "throttled");
+            let ms = body["retry_ms"].as_i64().expect("a delay");
+            assert_eq!(
+                reply.header("retry-after"),
+                ((ms + 999) / 1_000).to_string()
+            );
+            return ms;
+        }
+        reply.problem(401, "sign-in-failed");
+    }
+    panic!("twenty guesses were free");
+}
+
+on_both!(delays_grow_and_end, |engine| {
+    let harness = Harness::start(engine).await;
+    let nobody = harness.nobody();
+    let telephone = "13800000001";
+    let mut delays = Vec::new();
+    for _ in 0..12 {
+        let ms = guess_until_delayed(&nobody, telephone).await;
+        delays.push(ms);
+        // The right password waits as well, or guessing would go on meanwhile.
+        try_in(&nobody, telephone, PASSWORD)
+            .await
+            .problem(429, "throttled");
+        harness.clock.advance(ms);
+    }
+    assert!(delays.is_sorted() && delays[0] < delays[5], "{delays:?}");
+    assert!(
+        delays.iter().all(|ms| (1..=300_000).contains(ms)),
+        "{delays:?}"
+    );
+    // Others are not concerned, and when the delay is over the door is open.
+    try_in(&nobody, "13800000002", PASSWORD).await.good();
+    try_in(&nobody, telephone, PASSWORD).await.good();
+    // Success forgets the failures.
+    try_in(&nobody, telephone, "wrong")
+        .await
+        .problem(401, "sign-in-failed");
+    try_in(&nobody, telephone, PASSWORD).await.good();
+});
+
+on_both!(an_unknown_telephone_is_delayed_like_a_known_one, |engine| {
+    let harness = Harness::start(engine).await;
+    let nobody = harness.nobody();
+    let known = guess_until_delayed(&nobody, "13800000001").await;
+    assert_eq!(known, guess_until_delayed(&nobody, "13877776666").await);
+});
+
+on_both!(forty_guesses_at_once_are_not_forty_tries, |engine| {
+    let harness = Harness::start(engine).await;
+    let nobody = harness.nobody();
+    let guesses = (0..40).map(|_| try_in(&nobody, "13800000001", "wrong"));
+    let replies = futures::future::join_all(guesses).await;
+    let tried = replies.iter().filter(|reply| reply.status == 401).count();
+    assert!(tried <= 6, "{tried} guesses were tried");
+    assert!(
+        replies
+            .iter()
+            .all(|reply| [401, 429].contains(&reply.status.as_u16()))
+    );
+});
