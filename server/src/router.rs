@@ -133,7 +133,7 @@ async fn around(State(app): State<App>, request: Request, next: Next) -> Respons
         .to_owned();
     let watch = crate::clock::Stopwatch::start();
     let response = next.run(request).await;
-    let mut response = problems::written(too_large(response), &id);
+    let mut response = problems::written(worded(response), &id);
     tracing::debug!(
         request = id,
         %method,
@@ -157,12 +157,14 @@ async fn around(State(app): State<App>, request: Request, next: Next) -> Respons
 }
 
 /// Refusals that the framework words itself get ours.
-fn too_large(response: Response) -> Response {
+fn worded(response: Response) -> Response {
     use axum::http::StatusCode;
     use axum::response::IntoResponse;
     let is_ours = response.extensions().get::<problem::Problem>().is_some();
     match response.status() {
         _ if is_ours => response,
+        // A query or a path that does not parse.
+        StatusCode::BAD_REQUEST => ApiError::new(problem::INVALID_ENVELOPE).into_response(),
         StatusCode::PAYLOAD_TOO_LARGE => ApiError::new(problem::TOO_LARGE).into_response(),
         StatusCode::UNSUPPORTED_MEDIA_TYPE => {
             ApiError::new(problem::UNSUPPORTED_MEDIA_TYPE).into_response()

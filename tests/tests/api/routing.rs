@@ -42,9 +42,25 @@ async fn a_stranger_is_refused_on_every_route_that_asks_who() {
 async fn what_is_not_there_is_a_problem_too() {
     let harness = Harness::start(Engine::Sqlite).await;
     let nobody = harness.nobody();
-    for path in ["/v1/nothing", "/v1/sessions/", "/v1/..%2f", "/v1/%E7%AB%99"] {
+    for path in ["/nothing", "/v1/a/b/c", "/v1/", "/%E7%AB%99"] {
         nobody.get(path).await.problem(404, "not-found");
     }
+    // Who is not signed in learns nothing of what there is; who is, finds nothing.
+    let worker = harness.worker(1).await;
+    let id = "019b7a50-0000-7000-8000-000000000001";
+    let paths = [
+        "/v1/nothing?unit=430121001".to_owned(),
+        format!("/v1/nothing/{id}?unit=430121001"),
+        format!("/v1/visits/{id}?unit=430121001"),
+    ];
+    for path in &paths {
+        nobody.get(path).await.problem(401, "unauthorized");
+        worker.get(path).await.problem(404, "not-found");
+    }
+    worker
+        .get("/v1/visits?unit=1&limit=many")
+        .await
+        .problem(422, "invalid-envelope");
     let reply = nobody.get("/v1/sessions").await;
     reply.problem(405, "method-not-allowed");
     let allowed = reply.header("allow").to_owned();
