@@ -80,16 +80,7 @@ pub fn of_source(file: &str, source: &str, middles: &Middles) -> Vec<Text> {
             }
             Some("Bulk") => texts.push(bulk(name, &literals::<3>(value))),
             Some("Dual") => {
-                let (by, _) = value
-                    .split_once('!')
-                    .expect("a dual text is written by a macro");
-                let by = by.rsplit("::").next().unwrap_or_default();
-                let (sqlite, postgres) = middles.get(by).expect("a macro of batch.rs");
-                let [head, tail] = literals::<2>(value);
-                let (sqlite, postgres) = (
-                    format!("{head}{sqlite}{tail}"),
-                    format!("{head}{postgres}{tail}"),
-                );
+                let (sqlite, postgres) = dual(value, middles);
                 texts.push(Text {
                     name,
                     sqlite,
@@ -101,6 +92,41 @@ pub fn of_source(file: &str, source: &str, middles: &Middles) -> Vec<Text> {
         }
     }
     texts
+}
+
+fn dual(value: &str, middles: &Middles) -> (String, String) {
+    if value.starts_with("Dual {") {
+        let member = |name: &str| {
+            let at = value.find(name).expect("a dual text names both engines");
+            joined(value[at + name.len()..].trim_start())
+        };
+        return (member("sqlite:"), member("postgres:"));
+    }
+    let (by, _) = value
+        .split_once('!')
+        .expect("a dual text is written out or by a macro");
+    let (sqlite, postgres) = middles
+        .get(by.rsplit("::").next().unwrap_or_default())
+        .expect("a macro of batch.rs");
+    let [head, tail] = literals::<2>(value);
+    (
+        format!("{head}{sqlite}{tail}"),
+        format!("{head}{postgres}{tail}"),
+    )
+}
+
+/// A literal, or the literals of a `concat!`.
+fn joined(source: &str) -> String {
+    let Some(mut rest) = source.strip_prefix("concat!(") else {
+        return literal(source).0;
+    };
+    let mut text = String::new();
+    while !rest.trim_start_matches([',', ' ', '\n']).starts_with(')') {
+        let (part, end) = literal(rest);
+        text.push_str(&part);
+        rest = &rest[end..];
+    }
+    text
 }
 
 fn plain(name: String, text: String) -> Text {
@@ -194,6 +220,10 @@ mod tests {
             const WORD: &str = "active";
             static MANY: Bulk = Bulk::new("INSERT INTO t (a, b) VALUES", "it", "");
             const BOTH: Dual = in_ids!("SELECT a FROM b WHERE id", " ORDER BY a");
+            const LONG: Dual = Dual {
+                sqlite: concat!("SELECT a", " FROM b"),
+                postgres: "SELECT a FROM c",
+            };
         "#;
         let middles = Middles::from([("in_ids".into(), (" IN (1)".into(), " IN (2)".into()))]);
         let texts = of_source("x.rs", source, &middles);
@@ -210,6 +240,7 @@ mod tests {
                     "SELECT a FROM b WHERE id IN (1) ORDER BY a",
                     ""
                 ),
+                ("x.rs LONG", "SELECT a FROM b", ""),
                 (
                     "x.rs MANY",
                     "INSERT INTO t (a, b) VALUES ($1,$2),($3,$4) ",

@@ -88,22 +88,24 @@ pub struct Heard {
     pub oldest_waiting_ms: Option<i64>,
 }
 
-/// Index: `granted(person)` and `device(person)`.
+/// Index: `granted(role, unit)` and `device(person)`.
 const HEARD: &str = "SELECT g.unit AS unit, CAST(MAX(d.last_seen_at) AS BIGINT) AS last_seen_at, \
      CAST(SUM(d.waiting_records) AS BIGINT) AS waiting_records, \
      CAST(SUM(d.waiting_photos) AS BIGINT) AS waiting_photos, \
      CAST(MAX(d.oldest_waiting_ms) AS BIGINT) AS oldest_waiting_ms \
      FROM granted g LEFT JOIN device d ON d.person = g.person AND d.kind = 'phone' \
      AND d.state = 'active' \
-     WHERE g.role IN ('worker', 'station_lead') AND g.unit LIKE $1 AND g.from_at <= $2 \
-     AND (g.to_at IS NULL OR g.to_at > $2) GROUP BY g.unit ORDER BY g.unit";
+     WHERE g.role IN ('worker', 'station_lead') AND g.unit >= $1 AND g.unit < $3 \
+     AND g.from_at <= $2 AND (g.to_at IS NULL OR g.to_at > $2) GROUP BY g.unit ORDER BY g.unit";
 
 /// Freshness of every station of a county.
 pub async fn heard(tx: &mut Tx, county: &str, now: i64) -> Result<Vec<Heard>, StoreError> {
-    let under = format!("{county}%");
+    // The first text after every code that begins with the county's: ':' follows '9'.
+    let after = format!("{county}:");
     Ok(on!(tx, |c| sqlx::query_as(HEARD)
-        .bind(under)
+        .bind(county)
         .bind(now)
+        .bind(after)
         .fetch_all(c)
         .await)?)
 }
