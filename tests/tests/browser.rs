@@ -1,0 +1,75 @@
+//! The hub's page in a real Chromium: what the county sees, and what a stranger does not.
+
+use serde_json::{Value, json};
+use xiangyi_server::clock::Clock;
+use xiangyi_tests::actor::Actor;
+use xiangyi_tests::browser::Browser;
+use xiangyi_tests::engine::Engine;
+use xiangyi_tests::harness::Harness;
+
+async fn push(worker: &Actor, device: &str, n: i64, kind: &str, body: Value) -> Value {
+    let unit = worker.signed_in().person.roles[0].unit.clone();
+    let id = format!("01920000-0000-7000-8000-{n:012x}");
+    let envelope = json!({ "protocol": 1, "device": device, "push": { "mutations": [
+        { "n": n, "op": "create", "kind": kind, "unit": unit, "id": id, "body": body } ]}});
+    worker.post("/v1/sync", &envelope).await.good()["push"]["verdicts"][0].clone()
+}
+
+fn visit(now: i64, village: &str, decision: Option<&str>) -> Value {
+    json!({
+        "no_client_reason": "村里集中走访", "services": ["ec_visit"], "village": village,
+        "started_at": now - 3_600_000, "ended_at": now - 1_800_000,
+        "process": "陪老人说话，量了血压，叮嘱按时吃药。", "result": "情绪平稳",
+        "outcome": { "kind": "served", "decision": decision },
+        "assigned_by": { "office": decision.map(|_| "社会事务办") },
+    })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_county_sees_its_field_work() {
+    let harness = Harness::with_clock(Engine::Sqlite, Clock::system()).await;
+    let worker = harness.worker(1).await;
+    let device = worker.register().await;
+    let now = harness.clock.now();
+    let village = format!("{}001", worker.signed_in().person.roles[0].unit);
+    let browser = Browser::start().await;
+    browser.open(&format!("{}/hub/", harness.base())).await;
+    browser.type_into("telephone", "13800000201").await;
+    browser.type_into("password", "wrong-password").await;
+    browser.click("sign-in").await;
+    browser.wait_for("problem", "密码").await;
+    browser.open(&format!("{}/hub/", harness.base())).await;
+    browser.type_into("telephone", "13800000201").await;
+    browser.type_into("password", "xiangyi-demo").await;
+    browser.click("sign-in").await;
+    browser.wait("document.querySelector('[data-state=\"live\"]') !== null").await;
+    // A station never heard from is unknown, not zero.
+    browser.wait_for("station-row", "未知").await;
+
+    let accepted = push(&worker, &device, 1, "visit", visit(now, &village, None)).await;
+    assert_eq!(accepted["verdict"], "accepted", "{accepted}");
+    browser.wait("document.querySelector('[data-test=\"feed-row\"][data-kind=\"visit\"]')").await;
+    browser.wait("document.querySelector('[data-test=\"village-row\"]')").await;
+    let feed = browser.text("feed-row").await;
+    assert!(!feed.contains("血压"), "no narrative reaches the board: {feed}");
+
+    let body = visit(now - 7_200_000, &village, Some("approved"));
+    let refused = push(&worker, &device, 2, "visit", body).await;
+    assert_eq!(refused["verdict"], "rejected", "{refused}");
+    browser.wait_for("refusal-row", "行动方案").await;
+    browser.click("lang").await;
+    browser.wait("document.documentElement.lang.startsWith('en')").await;
+    browser.wait_for("connection", "ive").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_volunteer_has_no_board() {
+    let harness = Harness::with_clock(Engine::Sqlite, Clock::system()).await;
+    let browser = Browser::start().await;
+    browser.open(&format!("{}/hub/", harness.base())).await;
+    browser.type_into("telephone", "13800000301").await;
+    browser.type_into("password", "xiangyi-demo").await;
+    browser.click("sign-in").await;
+    browser.wait("document.querySelector('[data-test=\"problem\"]') !== null").await;
+    assert_eq!(browser.text("station-row").await, "");
+}
