@@ -58,11 +58,20 @@ impl Browser {
         let id = made["value"]["sessionId"].as_str();
         let id = id.unwrap_or_else(|| panic!("Chromium starts: {made}"));
         let session = format!("{base}/{id}");
-        Self { driver, http, session }
+        Self {
+            driver,
+            http,
+            session,
+        }
     }
 
     async fn call(&self, path: &str, body: Value) -> Value {
-        let reply = self.http.post(format!("{}{path}", self.session)).json(&body).send().await;
+        let reply = self
+            .http
+            .post(format!("{}{path}", self.session))
+            .json(&body)
+            .send()
+            .await;
         let reply = reply.expect("chromedriver answers");
         let answer: Value = reply.json().await.expect("an answer");
         assert!(answer["value"].get("error").is_none(), "{path}: {answer}");
@@ -77,17 +86,25 @@ impl Browser {
     /// Types into the element with this `data-test`.
     pub async fn type_into(&self, test: &str, text: &str) {
         let element = self.element(test).await;
-        self.call(&format!("/element/{element}/value"), json!({ "text": text })).await;
+        self.call(
+            &format!("/element/{element}/value"),
+            json!({ "text": text }),
+        )
+        .await;
     }
 
     /// Clicks the element with this `data-test`.
     pub async fn click(&self, test: &str) {
         let element = self.element(test).await;
-        self.call(&format!("/element/{element}/click"), json!({})).await;
+        self.call(&format!("/element/{element}/click"), json!({}))
+            .await;
     }
 
     async fn element(&self, test: &str) -> String {
-        self.wait(&format!("document.querySelector('[data-test=\"{test}\"]') !== null")).await;
+        self.wait(&format!(
+            "document.querySelector('[data-test=\"{test}\"]') !== null"
+        ))
+        .await;
         let using = json!({ "using": "css selector", "value": format!("[data-test=\"{test}\"]") });
         let found = self.call("/element", using).await;
         let id = found.as_object().and_then(|object| object.values().next());
@@ -100,7 +117,9 @@ impl Browser {
             "return [...document.querySelectorAll('[data-test=\"{test}\"]')]\
              .map(e => e.innerText).join('\\n')"
         );
-        let value = self.call("/execute/sync", json!({ "script": script, "args": [] })).await;
+        let value = self
+            .call("/execute/sync", json!({ "script": script, "args": [] }))
+            .await;
         value.as_str().unwrap_or_default().to_owned()
     }
 
@@ -112,8 +131,13 @@ impl Browser {
              if (holds) done(true); else if (Date.now() > end) done(document.body.innerText);\
              else setTimeout(look, 50); }}; look();"
         );
-        let value = self.call("/execute/async", json!({ "script": script, "args": [] })).await;
-        assert_eq!(value, true, "never came: {condition}\nthe page shows:\n{value}");
+        let value = self
+            .call("/execute/async", json!({ "script": script, "args": [] }))
+            .await;
+        assert_eq!(
+            value, true,
+            "never came: {condition}\nthe page shows:\n{value}"
+        );
     }
 
     /// Waits until an element with this `data-test` contains a text.

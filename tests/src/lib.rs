@@ -5,6 +5,7 @@
 //! loopback.
 
 pub mod actor;
+pub mod browser;
 pub mod cluster;
 pub mod engine;
 pub mod harness;

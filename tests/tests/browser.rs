@@ -42,23 +42,34 @@ async fn the_county_sees_its_field_work() {
     browser.type_into("telephone", "13800000201").await;
     browser.type_into("password", "xiangyi-demo").await;
     browser.click("sign-in").await;
-    browser.wait("document.querySelector('[data-state=\"live\"]') !== null").await;
+    browser
+        .wait("document.querySelector('[data-state=\"live\"]') !== null")
+        .await;
     // A station never heard from is unknown, not zero.
     browser.wait_for("station-row", "未知").await;
 
     let accepted = push(&worker, &device, 1, "visit", visit(now, &village, None)).await;
     assert_eq!(accepted["verdict"], "accepted", "{accepted}");
-    browser.wait("document.querySelector('[data-test=\"feed-row\"][data-kind=\"visit\"]')").await;
-    browser.wait("document.querySelector('[data-test=\"village-row\"]')").await;
+    browser
+        .wait("document.querySelector('[data-test=\"feed-row\"][data-kind=\"visit\"]')")
+        .await;
+    browser
+        .wait("document.querySelector('[data-test=\"village-row\"]')")
+        .await;
     let feed = browser.text("feed-row").await;
-    assert!(!feed.contains("血压"), "no narrative reaches the board: {feed}");
+    assert!(
+        !feed.contains("血压"),
+        "no narrative reaches the board: {feed}"
+    );
 
     let body = visit(now - 7_200_000, &village, Some("approved"));
     let refused = push(&worker, &device, 2, "visit", body).await;
     assert_eq!(refused["verdict"], "rejected", "{refused}");
     browser.wait_for("refusal-row", "行动方案").await;
     browser.click("lang").await;
-    browser.wait("document.documentElement.lang.startsWith('en')").await;
+    browser
+        .wait("document.documentElement.lang.startsWith('en')")
+        .await;
     browser.wait_for("connection", "ive").await;
 }
 
@@ -70,6 +81,8 @@ async fn a_volunteer_has_no_board() {
     browser.type_into("telephone", "13800000301").await;
     browser.type_into("password", "xiangyi-demo").await;
     browser.click("sign-in").await;
-    browser.wait("document.querySelector('[data-test=\"problem\"]') !== null").await;
+    browser
+        .wait("document.querySelector('[data-test=\"problem\"]') !== null")
+        .await;
     assert_eq!(browser.text("station-row").await, "");
 }

@@ -6,7 +6,6 @@ use serde_json::{Value, json};
 use xiangyi_server::api::records::COLLECTIONS;
 use xiangyi_server::router::{ROUTES, Who};
 use xiangyi_tests::actor::{Actor, send};
-use xiangyi_tests::engine::Engine;
 use xiangyi_tests::harness::{Harness, START};
 use xiangyi_tests::on_both;
 
@@ -31,39 +30,147 @@ fn rows() -> Vec<(&'static str, &'static str, String, Option<Value>, Told)> {
     vec![
         ("GET", "/healthz", "/healthz".into(), None, Told::Open),
         ("GET", "/readyz", "/readyz".into(), None, Told::Open),
-        ("POST", "/v1/sessions", "/v1/sessions".into(), None, Told::Open),
-        ("POST", "/v1/sessions/refresh", "/v1/sessions/refresh".into(), None, Told::Open),
-        ("GET", "/v1/openapi.json", "/v1/openapi.json".into(), None, Told::Open),
+        (
+            "POST",
+            "/v1/sessions",
+            "/v1/sessions".into(),
+            None,
+            Told::Open,
+        ),
+        (
+            "POST",
+            "/v1/sessions/refresh",
+            "/v1/sessions/refresh".into(),
+            None,
+            Told::Open,
+        ),
+        (
+            "GET",
+            "/v1/openapi.json",
+            "/v1/openapi.json".into(),
+            None,
+            Told::Open,
+        ),
         ("GET", "/hub", "/hub".into(), None, Told::Open),
         ("GET", "/hub/", "/hub/".into(), None, Told::Open),
-        ("GET", "/hub/{*file}", "/hub/hub.js".into(), None, Told::Open),
-        ("DELETE", "/v1/sessions", "/v1/sessions".into(), None, Told::Nothing),
-        ("POST", "/v1/devices", "/v1/devices".into(), None, Told::Nothing),
+        (
+            "GET",
+            "/hub/{*file}",
+            "/hub/hub.js".into(),
+            None,
+            Told::Open,
+        ),
+        (
+            "DELETE",
+            "/v1/sessions",
+            "/v1/sessions".into(),
+            None,
+            Told::Nothing,
+        ),
+        (
+            "POST",
+            "/v1/devices",
+            "/v1/devices".into(),
+            None,
+            Told::Nothing,
+        ),
         ("GET", "/v1/me", "/v1/me".into(), None, Told::Nothing),
-        ("POST", "/v1/sync", "/v1/sync".into(), Some(json!({ "protocol": 1, "device": "d-00000000",
-            "pull": {} })), Told::Refused(403, "device-unknown")),
-        ("POST", "/v1/sync/wait", "/v1/sync/wait".into(), None, Told::Open),
-        ("GET", "/v1/today", "/v1/today?unit=430121".into(), None,
-            Told::Refused(404, "not-found")),
+        (
+            "POST",
+            "/v1/sync",
+            "/v1/sync".into(),
+            Some(json!({ "protocol": 1, "device": "d-00000000",
+            "pull": {} })),
+            Told::Refused(403, "device-unknown"),
+        ),
+        (
+            "POST",
+            "/v1/sync/wait",
+            "/v1/sync/wait".into(),
+            None,
+            Told::Open,
+        ),
+        (
+            "GET",
+            "/v1/today",
+            "/v1/today?unit=430121".into(),
+            None,
+            Told::Refused(404, "not-found"),
+        ),
         ("GET", "/v1/live", "/v1/live".into(), None, Told::Open),
-        ("GET", "/v1/{collection}", format!("/v1/visits?unit={UNIT}"), None, Told::Nothing),
-        ("POST", "/v1/{collection}", "/v1/visits".into(), Some(json!({ "unit": UNIT, "body": {
+        (
+            "GET",
+            "/v1/{collection}",
+            format!("/v1/visits?unit={UNIT}"),
+            None,
+            Told::Nothing,
+        ),
+        (
+            "POST",
+            "/v1/{collection}",
+            "/v1/visits".into(),
+            Some(json!({ "unit": UNIT, "body": {
             "started_at": START - 60_000, "ended_at": START, "no_client_reason": "x",
             "result": "x", "process": "x", "outcome": { "kind": "served" } } })),
-            Told::Refused(422, "record-rejected")),
-        ("GET", "/v1/{collection}/{id}", record.clone(), None, Told::Refused(404, "not-found")),
-        ("PATCH", "/v1/{collection}/{id}", record.clone(), Some(write.clone()),
-            Told::Refused(422, "record-rejected")),
-        ("DELETE", "/v1/{collection}/{id}", record, Some(write),
-            Told::Refused(422, "record-rejected")),
+            Told::Refused(422, "record-rejected"),
+        ),
+        (
+            "GET",
+            "/v1/{collection}/{id}",
+            record.clone(),
+            None,
+            Told::Refused(404, "not-found"),
+        ),
+        (
+            "PATCH",
+            "/v1/{collection}/{id}",
+            record.clone(),
+            Some(write.clone()),
+            Told::Refused(422, "record-rejected"),
+        ),
+        (
+            "DELETE",
+            "/v1/{collection}/{id}",
+            record,
+            Some(write),
+            Told::Refused(422, "record-rejected"),
+        ),
         ("POST", "/v1/photos", "/v1/photos".into(), None, Told::Open),
-        ("OPTIONS", "/v1/photos", "/v1/photos".into(), None, Told::Open),
-        ("HEAD", "/v1/photos/uploads/{id}", "/v1/photos/uploads/u-none".into(), None, Told::Open),
-        ("PATCH", "/v1/photos/uploads/{id}", "/v1/photos/uploads/u-none".into(), None, Told::Open),
-        ("DELETE", "/v1/photos/uploads/{id}", "/v1/photos/uploads/u-none".into(), None,
-            Told::Open),
-        ("GET", "/v1/photos/{sha256}", format!("/v1/photos/{hash}?as=thumb&unit={UNIT}"), None,
-            Told::Refused(404, "not-found")),
+        (
+            "OPTIONS",
+            "/v1/photos",
+            "/v1/photos".into(),
+            None,
+            Told::Open,
+        ),
+        (
+            "HEAD",
+            "/v1/photos/uploads/{id}",
+            "/v1/photos/uploads/u-none".into(),
+            None,
+            Told::Open,
+        ),
+        (
+            "PATCH",
+            "/v1/photos/uploads/{id}",
+            "/v1/photos/uploads/u-none".into(),
+            None,
+            Told::Open,
+        ),
+        (
+            "DELETE",
+            "/v1/photos/uploads/{id}",
+            "/v1/photos/uploads/u-none".into(),
+            None,
+            Told::Open,
+        ),
+        (
+            "GET",
+            "/v1/photos/{sha256}",
+            format!("/v1/photos/{hash}?as=thumb&unit={UNIT}"),
+            None,
+            Told::Refused(404, "not-found"),
+        ),
     ]
 }
 
@@ -74,13 +181,20 @@ fn every_route_has_a_row() {
         let named = |row: &&(&str, &str, String, Option<Value>, Told)| {
             row.0 == route.method && row.1 == route.path
         };
-        assert!(rows.iter().any(|row| named(&row)), "{} {}", route.method, route.path);
+        assert!(
+            rows.iter().any(|row| named(&row)),
+            "{} {}",
+            route.method,
+            route.path
+        );
     }
 }
 
 async fn ask(actor: &Actor, method: &str, path: &str, body: Option<&Value>) -> (u16, String) {
     let method = Method::from_bytes(method.as_bytes()).expect("a method");
-    let mut request = actor.request(method, path).header("idempotency-key", "stranger");
+    let mut request = actor
+        .request(method, path)
+        .header("idempotency-key", "stranger");
     if let Some(body) = body {
         request = request.json(body);
     }
@@ -92,7 +206,9 @@ on_both!(strangers_get_nothing, |engine| {
     let harness = Harness::start(engine).await;
     seed(&harness).await;
     for row in rows() {
-        let route = ROUTES.iter().find(|route| route.method == row.0 && route.path == row.1);
+        let route = ROUTES
+            .iter()
+            .find(|route| route.method == row.0 && route.path == row.1);
         let Some(route) = route else { continue };
         if route.who == Who::SignedIn {
             let (status, text) = ask(&harness.nobody(), row.0, &row.2, row.3.as_ref()).await;
@@ -105,11 +221,22 @@ on_both!(strangers_get_nothing, |engine| {
                 Told::Nothing => (None, ""),
             };
             let (status, text) = ask(&who, row.0, &row.2, row.3.as_ref()).await;
-            assert_eq!(status, want.unwrap_or(status), "{} {}: {text}", row.0, row.2);
+            assert_eq!(
+                status,
+                want.unwrap_or(status),
+                "{} {}: {text}",
+                row.0,
+                row.2
+            );
             assert!(text.contains(code), "{} {}: {text}", row.0, row.2);
             // The answer may repeat what was asked, so only what was never sent is looked for.
             for secret in ["叮嘱按时吃药", "p-worker-01", "周小芳"] {
-                assert!(!text.contains(secret), "{} {} tells {secret}: {text}", row.0, row.2);
+                assert!(
+                    !text.contains(secret),
+                    "{} {} tells {secret}: {text}",
+                    row.0,
+                    row.2
+                );
             }
         }
     }
@@ -121,10 +248,16 @@ on_both!(no_list_of_the_other_county_shows_anything, |engine| {
     let who = harness.stranger_hub().await;
     let volunteer = harness.volunteer(1).await;
     for (collection, _) in COLLECTIONS {
-        let list = who.get(&format!("/v1/{collection}?unit=430121")).await.good();
+        let list = who
+            .get(&format!("/v1/{collection}?unit=430121"))
+            .await
+            .good();
         assert_eq!(list["records"], json!([]), "{collection}");
         if !matches!(*collection, "activities" | "resources") {
-            let list = volunteer.get(&format!("/v1/{collection}?unit=430121")).await.good();
+            let list = volunteer
+                .get(&format!("/v1/{collection}?unit=430121"))
+                .await
+                .good();
             assert_eq!(list["records"], json!([]), "{collection} to a volunteer");
         }
     }
@@ -140,24 +273,36 @@ on_both!(no_list_of_the_other_county_shows_anything, |engine| {
     assert_eq!(strip(&theirs.json()), strip(&nobody.json()));
 });
 
-on_both!(a_phone_of_the_other_county_pulls_nothing_of_this_one, |engine| {
-    let harness = Harness::start(engine).await;
-    seed(&harness).await;
-    let who = harness.stranger_hub().await;
-    let device = who.register().await;
-    let ask = json!({ "protocol": 1, "device": device, "pull": { "cursor": null, "sums": true } });
-    let answer = who.post("/v1/sync", &ask).await;
-    let text = answer.text.clone();
-    assert!(!text.contains("430121"), "{text}");
-    answer.good();
-    // A worker's own mailbox of another person is no stream of theirs, whatever they ask.
-    let worker = harness.worker(2).await;
-    let device = worker.register().await;
-    let ask = json!({ "protocol": 1, "device": device, "pull": { "cursor": null } });
-    let text = worker.post("/v1/sync", &ask).await.text;
-    assert!(!text.contains("叮嘱按时吃药"), "a colleague sees no narrative: {text}");
-    assert!(text.contains(RECORD), "but sees that there was a visit: {text}");
-});
+on_both!(
+    a_phone_of_the_other_county_pulls_nothing_of_this_one,
+    |engine| {
+        let harness = Harness::start(engine).await;
+        seed(&harness).await;
+        let who = harness.stranger_hub().await;
+        let device = who.register().await;
+        let ask = json!({ "protocol": 1, "device": device, "pull": { "cursor": null, "sums": true, "max_bytes": 500_000 } });
+        let answer = who.post("/v1/sync", &ask).await;
+        let text = answer.text.clone();
+        let shown = text
+            .find("430121")
+            .map(|at| &text[at.saturating_sub(60)..at + 6]);
+        assert_eq!(shown, None);
+        answer.good();
+        // A worker's own mailbox of another person is no stream of theirs, whatever they ask.
+        let worker = harness.worker(2).await;
+        let device = worker.register().await;
+        let ask = json!({ "protocol": 1, "device": device, "pull": { "cursor": null, "max_bytes": 500_000 } });
+        let text = worker.post("/v1/sync", &ask).await.text;
+        assert!(
+            !text.contains("叮嘱按时吃药"),
+            "a colleague sees no narrative"
+        );
+        assert!(
+            text.contains(RECORD),
+            "but sees that there was a visit: {text}"
+        );
+    }
+);
 
 async fn seed(harness: &Harness) {
     let worker = harness.worker(1).await;
@@ -170,5 +315,8 @@ async fn seed(harness: &Harness) {
     let envelope = json!({ "protocol": 1, "device": device, "push": { "mutations": [
         { "n": 1, "op": "create", "kind": "visit", "unit": UNIT, "id": RECORD, "body": body } ]}});
     let answer = worker.post("/v1/sync", &envelope).await.good();
-    assert_eq!(answer["push"]["verdicts"][0]["verdict"], "accepted", "{answer}");
+    assert_eq!(
+        answer["push"]["verdicts"][0]["verdict"], "accepted",
+        "{answer}"
+    );
 }

@@ -178,8 +178,7 @@ impl Subscriber {
         let mut view = views::of(&mut tx, person, &grants, now)
             .await
             .map_err(|_| End::Fault)?;
-        self.narrow(&mut view);
-        if view.shards.iter().all(|shard| shard.streams.is_empty()) {
+        if !self.narrow(&mut view) {
             return Err(End::Grants);
         }
         let ask = PullAsk {
@@ -196,18 +195,19 @@ impl Subscriber {
         }
     }
 
-    /// Shared streams only; rules and mailboxes are for phones. The mailbox is only poked.
-    fn narrow(&self, view: &mut View) {
+    /// Shared streams only; rules and mailboxes are for phones. Says whether any is left, be it
+    /// one into which nothing has been written yet.
+    fn narrow(&self, view: &mut View) -> bool {
         let shared = |name: &str| {
-            ["station:", "county:", "hub:", "restricted:"]
-                .iter()
-                .any(|p| name.starts_with(p))
+            let kinds = ["station:", "county:", "hub:", "restricted:"];
+            kinds.iter().any(|kind| name.starts_with(kind))
+                && self.wanted.as_ref().is_none_or(|list| list.contains(name))
         };
-        let wanted = |name: &str| self.wanted.as_ref().is_none_or(|list| list.contains(name));
         for shard in &mut view.shards {
-            shard.streams.retain(|s| shared(&s.name) && wanted(&s.name));
+            shard.streams.retain(|stream| shared(&stream.name));
         }
         view.shards.retain(|shard| !shard.streams.is_empty());
+        view.streams.iter().any(|stream| shared(&stream.stream))
     }
 
     async fn send(&mut self, page: PullAnswer) -> Result<(), End> {
