@@ -22,8 +22,11 @@ use crate::live::Live;
 use crate::regions::{self, Regions};
 use crate::store::dialect::Shape;
 use crate::store::shards::StreamIds;
-use crate::store::{Db, packs};
+use crate::store::{Db, StoreError, keys, packs};
 use crate::writer::{Shared, Work, Writer};
+
+/// Owner of a data key that seals nothing and shows at start whether the root key fits.
+const KEY_CHECK: &str = "root-key-check";
 
 /// What every handler reaches.
 #[derive(Clone)]
@@ -67,6 +70,7 @@ impl App {
         let db = Db::open(&config.database_url()).await?;
         prepare(&db, config).await?;
         let sealer = Sealer::new(&roots);
+        confirm_keys(&db, &sealer, &entropy).await?;
         let live = Live::default();
         let shared = Shared {
             db: db.clone(),
@@ -183,6 +187,21 @@ fn faults(faults: Vec<policy::PackFault>) -> StartError {
         "the rule pack is not sound:\n{}",
         lines.join("\n")
     )))
+}
+
+/// Refuses to start with other keys than those the database was sealed with.
+async fn confirm_keys(db: &Db, sealer: &Sealer, entropy: &Entropy) -> Result<(), StartError> {
+    let mut tx = db.write().await?;
+    let key = keys::of(&mut tx, sealer, keys::PEOPLE, [KEY_CHECK], entropy).await;
+    key.map_err(|error| match error {
+        StoreError::Broken { .. } => StartError::from(ConfigError(
+            "the database was sealed with other keys than those in the data folder: restore \
+             the folder `keys` from the backup"
+                .to_owned(),
+        )),
+        other => other.into(),
+    })?;
+    Ok(tx.commit().await?)
 }
 
 async fn prepare(db: &Db, config: &Config) -> Result<(), StartError> {

@@ -21,3 +21,5 @@ pub mod store;
 pub mod tasks;
 pub mod ticker;
 pub mod writer;
+
+pub use commands::serve::serve;

@@ -8,7 +8,7 @@ use xiangyi_proto::role::Role;
 use xiangyi_proto::time::Millis;
 use xiangyi_server::app::App;
 use xiangyi_server::clock::Clock;
-use xiangyi_server::commands::{demo, serve};
+use xiangyi_server::commands::demo;
 use xiangyi_server::config::Config;
 use xiangyi_server::entropy::Entropy;
 use xiangyi_server::store::people;
@@ -65,7 +65,7 @@ impl Harness {
             .expect("a port is free");
         let base = format!("http://{}", listener.local_addr().expect("it is bound"));
         let (stop, stopped) = oneshot::channel();
-        let serving = serve::serve(app.clone(), listener, async {
+        let serving = xiangyi_server::serve(app.clone(), listener, async {
             let _ = stopped.await;
         });
         spawn(async move {

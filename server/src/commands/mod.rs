@@ -1,7 +1,7 @@
 //! The command line: one file per command.
 
 pub mod demo;
-mod log;
+pub mod log;
 mod pack;
 mod people;
 pub mod serve;

@@ -7,16 +7,29 @@ use xiangyi_proto::role::Role;
 use xiangyi_proto::time::{day_of_text, day_start, day_text};
 
 use super::Place;
+use crate::accounts::password;
 use crate::api::sessions::normal_telephone;
 use crate::app::{App, StartError, own_record};
 use crate::clock::Clock;
 use crate::entropy::Entropy;
-use crate::store::people::{self, NewGrant};
-use crate::store::views;
+use crate::store::people::{self, NewGrant, PersonRow};
+use crate::store::{keys, views};
+
+/// Letters of a first password: 12 × 5 bits.
+const PASSWORD_LETTERS: usize = 12;
 use crate::writer::Work;
 
 #[derive(Debug, Subcommand)]
 pub enum People {
+    /// Add a person and print the first password.
+    Add {
+        #[command(flatten)]
+        place: Place,
+        /// The person's telephone number.
+        telephone: String,
+        /// The person's name.
+        name: String,
+    },
     /// Give a person a role at a unit.
     Grant(GrantArgs),
     /// End a person's role at a unit.
@@ -51,10 +64,42 @@ pub struct GrantArgs {
 /// Runs a command about people.
 pub async fn run(command: People) -> Result<(), StartError> {
     match command {
+        People::Add {
+            place,
+            telephone,
+            name,
+        } => add(&place, &telephone, &name).await,
         People::Grant(args) => change(&args, true).await,
         People::Revoke(args) => change(&args, false).await,
         People::List { place, telephone } => list(&place, &telephone).await,
     }
+}
+
+async fn add(place: &Place, telephone: &str, name: &str) -> Result<(), StartError> {
+    let telephone = normal_telephone(telephone);
+    if telephone.len() != 11 {
+        return Err("a telephone number has eleven digits".into());
+    }
+    let app = open(place).await?;
+    let id = format!("p-{}", app.entropy.crockford(8).to_lowercase());
+    let first = app.entropy.crockford(PASSWORD_LETTERS);
+    let mut tx = app.db.write().await?;
+    let owners = [id.as_str()];
+    let keyring = keys::of(&mut tx, &app.sealer, keys::PEOPLE, owners, &app.entropy).await?;
+    let key = keyring.key(&id).expect("the key was made above");
+    let row = PersonRow {
+        id: id.clone(),
+        name: key.seal(&app.entropy, id.as_bytes(), name.as_bytes()),
+        password: Some(password::hash(&first, &app.entropy)),
+        state: "active".to_owned(),
+    };
+    let index = app.sealer.index("telephone", &telephone);
+    if !people::add(&mut tx, &row, &index, app.clock.now()).await? {
+        return Err("somebody has this telephone number already".into());
+    }
+    tx.commit().await?;
+    println!("added {id}; first password {first}");
+    Ok(())
 }
 
 async fn change(args: &GrantArgs, give: bool) -> Result<(), StartError> {

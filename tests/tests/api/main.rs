@@ -2,8 +2,10 @@
 
 mod bodies;
 mod devices;
+mod logs;
 mod refresh;
 mod routing;
 mod sessions;
+mod start;
 mod throttle;
 mod tokens;

@@ -1,0 +1,156 @@
+//! Starting: settings that make no sense are refused, and so are foreign keys.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use xiangyi_proto::role::Role;
+use xiangyi_server::app::App;
+use xiangyi_server::clock::Clock;
+use xiangyi_server::commands::demo;
+use xiangyi_server::config::{Config, LogLevel, PhotoStore};
+use xiangyi_server::entropy::Entropy;
+use xiangyi_tests::engine::Engine;
+use xiangyi_tests::harness::{Harness, START};
+use xiangyi_tests::on_both;
+use xiangyi_tests::scratch::Scratch;
+
+fn read(text: &str) -> Result<Config, String> {
+    let scratch = Scratch::new("config");
+    let file = scratch.path().join("xiangyi.toml");
+    fs::write(&file, text).expect("written");
+    Config::read(Some(&file)).map_err(|error| error.to_string())
+}
+
+#[test]
+fn the_annotated_settings_are_settings() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/xiangyi.toml");
+    let config = Config::read(Some(&file)).expect("the example can be read");
+    config.check().expect("the example makes sense");
+    let plain = Config::default();
+    assert_eq!(
+        (config.listen, config.log.level),
+        (plain.listen, LogLevel::Info)
+    );
+    assert_eq!(
+        (config.photos.store, config.demo),
+        (PhotoStore::Folder, false)
+    );
+}
+
+#[test]
+fn a_misspelt_setting_is_named() {
+    for text in [
+        "lisen = \"127.0.0.1:1\"",
+        "[database]\nurI = \"x\"",
+        "[log]\nlevel = \"all\"",
+    ] {
+        let error = read(text).expect_err(text);
+        assert!(
+            error.contains("xiangyi.toml") && error.contains("line"),
+            "{error}"
+        );
+    }
+    assert!(Config::read(Some(Path::new("/nowhere/x.toml"))).is_err());
+}
+
+#[test]
+fn the_demo_is_for_this_machine_only() {
+    for (listen, is_fine) in [
+        ("127.0.0.1:0", true),
+        ("[::1]:0", true),
+        ("0.0.0.0:80", false),
+    ] {
+        let listen = listen.parse().expect("an address");
+        let config = Config {
+            listen,
+            demo: true,
+            ..Config::default()
+        };
+        assert_eq!(config.check().is_ok(), is_fine, "{listen}");
+    }
+}
+
+#[tokio::test]
+async fn keys_are_made_once_and_for_their_owner_only() {
+    let harness = Harness::start(Engine::Sqlite).await;
+    let keys = harness.config.data.join("keys");
+    let mode = |path: &Path| fs::metadata(path).expect("there").permissions().mode() & 0o777;
+    assert_eq!(mode(&keys), 0o700);
+    let names: BTreeSet<String> = fs::read_dir(&keys)
+        .expect("a folder")
+        .map(|entry| {
+            entry
+                .expect("an entry")
+                .file_name()
+                .into_string()
+                .expect("a name")
+        })
+        .collect();
+    assert_eq!(
+        names,
+        BTreeSet::from(["index.key", "root.key", "token.key"].map(String::from))
+    );
+    for name in &names {
+        assert_eq!(mode(&keys.join(name)), 0o600, "{name}");
+    }
+    let open = || App::open(&harness.config, Clock::fixed(START), Entropy::system());
+    let before = fs::read(keys.join("root.key")).expect("read");
+    open().await.expect("a second start");
+    assert_eq!(fs::read(keys.join("root.key")).expect("read"), before);
+    fs::set_permissions(keys.join("root.key"), fs::Permissions::from_mode(0o644)).expect("set");
+    let error = open().await.err().expect("others may read it");
+    assert!(error.to_string().contains("chmod 600"), "{error}");
+}
+
+on_both!(other_keys_than_the_databases_are_refused, |engine| {
+    let harness = Harness::start(engine).await;
+    fs::remove_file(harness.config.data.join("keys/root.key")).expect("lost");
+    let started = App::open(&harness.config, Clock::fixed(START), Entropy::system()).await;
+    let error = started.err().expect("the sealed names could not be read");
+    assert!(error.to_string().contains("backup"), "{error}");
+});
+
+on_both!(
+    the_demo_has_its_fixed_people_and_a_second_start_adds_none,
+    |engine| {
+        let harness = Harness::start(engine).await;
+        demo::seed(&harness.app).await.expect("a second start");
+        let people = demo::people(&harness.app);
+        let with = |role: Role| people.iter().filter(move |person| person.role == role);
+        let telephones = |role: Role| with(role).map(|p| p.telephone.as_str()).collect::<Vec<_>>();
+        let workers: Vec<String> = (1..=12).map(|n| format!("138000000{n:02}")).collect();
+        assert_eq!(telephones(Role::Worker)[..12], workers);
+        assert_eq!(telephones(Role::Worker)[12..], ["13900000001"]);
+        assert_eq!(telephones(Role::StationLead), ["13800000101"]);
+        assert_eq!(telephones(Role::HubOfficer), ["13800000201", "13900000201"]);
+        assert_eq!(
+            telephones(Role::HubReviewer),
+            ["13800000202", "13800000203"]
+        );
+        let volunteers: Vec<String> = (301..=340).map(|n| format!("13800000{n}")).collect();
+        assert_eq!(telephones(Role::Volunteer), volunteers);
+        assert_eq!(telephones(Role::ActivityLeader), ["13800000401"]);
+        assert_eq!(telephones(Role::CityViewer), ["13800000501"]);
+        assert_eq!(telephones(Role::ProvinceAdmin), ["13800000601"]);
+        let stations: Vec<&str> = with(Role::Worker)
+            .take(12)
+            .map(|p| p.unit.as_str())
+            .collect();
+        assert_eq!(
+            stations.iter().collect::<BTreeSet<_>>().len(),
+            6,
+            "two a station"
+        );
+        assert!(
+            stations
+                .iter()
+                .all(|unit| unit.len() == 9 && unit.starts_with("430121"))
+        );
+        let names: BTreeSet<&str> = people.iter().map(|person| person.name.as_str()).collect();
+        assert!(names.contains(demo::CANARY_NAME));
+        let worker = harness.worker(12).await.get("/v1/me").await.good();
+        assert_eq!(worker["grants"].as_array().map(Vec::len), Some(1));
+    }
+);
