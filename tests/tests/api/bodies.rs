@@ -18,6 +18,15 @@ fn gzip(plain: &[u8]) -> Vec<u8> {
 const JSON: (&str, &str) = ("content-type", "application/json");
 const GZIP: (&str, &str) = ("content-encoding", "gzip");
 
+/// What it is, the status and code it gets, its headers, its bytes.
+type Case = (
+    &'static str,
+    u16,
+    &'static str,
+    Vec<(&'static str, &'static str)>,
+    Vec<u8>,
+);
+
 async fn sync(worker: &Actor, headers: &[(&str, &str)], body: impl Into<reqwest::Body>) -> Reply {
     worker.post_raw("/v1/sync", headers, body).await
 }
@@ -27,7 +36,7 @@ async fn bad_bodies_get_their_codes_and_the_server_lives() {
     let harness = Harness::start(Engine::Sqlite).await;
     let worker = harness.worker(1).await;
     let deep = format!("{{\"a\":{}1{}}}", "[".repeat(40), "]".repeat(40));
-    let cases: Vec<(&str, u16, &str, Vec<(&str, &str)>, Vec<u8>)> = vec![
+    let cases: Vec<Case> = vec![
         ("nothing", 400, "malformed-json", vec![JSON], vec![]),
         (
             "half",
