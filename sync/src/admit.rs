@@ -95,6 +95,7 @@ fn admitted(
         content: digest::content(&mutation),
         key: None,
         waited: false,
+        also: Vec::new(),
         released: false,
         faults: Vec::new(),
         judgement: None,

@@ -134,7 +134,22 @@ fn by_content(world: &mut World, item: &Admitted) -> Option<Verdict> {
     if past.author != item.person {
         return None;
     }
-    Some(duplicate(item, Some(past.verdict.clone())))
+    let was = past.verdict.clone();
+    if !was.is_final() {
+        follow(world, item, &(device, n));
+    }
+    Some(duplicate(item, Some(was)))
+}
+
+/// Whoever sends again what is held hears how it ends, under the number it was sent with now.
+fn follow(world: &mut World, item: &Admitted, first: &(String, i64)) {
+    let same = |held: &&mut crate::world::Held| {
+        (&held.item.device, held.item.mutation.n) == (&first.0, first.1)
+    };
+    if let Some(held) = world.held.values_mut().find(same) {
+        held.item.also.push((item.device.clone(), item.mutation.n));
+        world.effects.held.insert(held.id, Some(held.clone()));
+    }
 }
 
 /// Whether the same content would be answered the same: it was stored, waits, or a pack refused it.

@@ -251,6 +251,17 @@ pub fn finalise(world: &mut World, item: &Admitted, verdict: &Verdict, env: &Env
     } else if makes_record(item) && !verdict.verdict.is_stored() {
         world.refused.push(item.mutation.id);
     }
+    let mut twin = item.clone();
+    for (device, n) in std::mem::take(&mut twin.also) {
+        (twin.device, twin.mutation.n, twin.key) = (device, n, None);
+        let mut same = Verdict::bare(n, item.mutation.id, VerdictName::Duplicate);
+        same.was = Some(Box::new(verdict.clone()));
+        tell_final(world, &twin, &same, env);
+    }
+    tell_final(world, item, verdict, env);
+}
+
+fn tell_final(world: &mut World, item: &Admitted, verdict: &Verdict, env: &Env<'_>) {
     let device = format!("{FINAL}{}", item.device);
     // What an appeal brought in is the answer to its content from now on.
     let key = (item.mutation.id, item.content);

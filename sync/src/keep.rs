@@ -174,6 +174,11 @@ impl World {
         }
     }
 
+    /// The streams in which a record belongs now, as far as the records it names are loaded.
+    pub fn streams(&self, record: &Record, now: Millis) -> BTreeSet<String> {
+        self.targets(record, now).into_keys().collect()
+    }
+
     fn targets(&self, record: &Record, now: Millis) -> Targets {
         let mut targets = Targets::new();
         for placement in record.kind.spec().placements {
@@ -214,7 +219,8 @@ impl World {
                     .unwrap_or_default()
             }
             Target::AuthorOf(at) => {
-                let linked = id_at(record.body.pointer(at)).and_then(|id| self.live(id));
+                // Who signed up for what was cancelled is still to be told so.
+                let linked = id_at(record.body.pointer(at)).and_then(|id| self.records.get(&id));
                 linked
                     .map(|linked| person(&linked.author))
                     .into_iter()

@@ -156,7 +156,13 @@ impl World {
             self.wants_of_slot(item, kind, wants);
         }
         if kind == Kind::Visit && item.mutation.op != Op::Create {
-            self.wants_of_times(item, items, wants);
+            let authors = self.authors_of(mutation.id, items);
+            self.wants_of_times(item, &authors, wants);
+            let [set, add] = [&mutation.set, &mutation.add].map(|part| part.get("/photos"));
+            for sha in [set, add].into_iter().flat_map(kinds::photos_in) {
+                let owners = authors.iter().map(|author| (sha.clone(), author.clone()));
+                wants.photos.extend(owners);
+            }
         }
     }
 
@@ -221,23 +227,15 @@ impl World {
     }
 
     /// A patch may move a visit's times: whatever span it comes to, its facts must be here.
-    fn wants_of_times(&self, item: &Admitted, items: &[Admitted], wants: &mut Wants) {
-        let id = item.mutation.id;
-        let stored = self.records.get(&id);
+    fn wants_of_times(&self, item: &Admitted, authors: &BTreeSet<PersonId>, wants: &mut Wants) {
+        let stored = self.records.get(&item.mutation.id);
         let started = item.mutation.set.get("/started_at").and_then(Value::as_i64);
         let starts = [
             stored.map(|record| record.estimated_at),
             started.map(|at| at.saturating_add(item.shift_ms)),
         ];
-        let held = self.held.values().map(|held| &held.item);
-        let others = items.iter().chain(held);
-        let mut authors: BTreeSet<PersonId> = others
-            .filter(|other| other.mutation.id == id)
-            .map(|other| other.person.clone())
-            .collect();
-        authors.extend(stored.map(|record| record.author.clone()));
         for from_ms in starts.into_iter().flatten() {
-            for author in &authors {
+            for author in authors {
                 wants.facts.insert(FactKey {
                     kind: FactKind::Presence,
                     key: author.clone(),
@@ -246,6 +244,18 @@ impl World {
                 });
             }
         }
+    }
+
+    /// Who may have made the record of an item: stored, held, or in the same batch.
+    fn authors_of(&self, id: RecordId, items: &[Admitted]) -> BTreeSet<PersonId> {
+        let held = self.held.values().map(|held| &held.item);
+        let others = items.iter().chain(held);
+        let mut authors: BTreeSet<PersonId> = others
+            .filter(|other| other.mutation.id == id)
+            .map(|other| other.person.clone())
+            .collect();
+        authors.extend(self.records.get(&id).map(|record| record.author.clone()));
+        authors
     }
 
     fn wants_of_slot(&self, item: &Admitted, kind: Kind, wants: &mut Wants) {

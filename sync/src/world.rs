@@ -47,6 +47,9 @@ pub struct Admitted {
     /// It was held and is judged again.
     #[serde(default)]
     pub waited: bool,
+    /// Other numbers under which the same was sent while it was held: they end with it.
+    #[serde(default)]
+    pub also: Vec<(DeviceId, i64)>,
     /// A reviewer released it from the rules.
     #[serde(default)]
     pub released: bool,
