@@ -114,13 +114,14 @@ fn uphold(world: &mut World, held: &Held, env: &Env<'_>) {
 /// A granted appeal stores the record and voids the working time it was re-filed as.
 fn grant(world: &mut World, held: Held, env: &Env<'_>) {
     let refusal = held.item.mutation.refusal;
+    // The working time goes first: counted beside the whole record it would be one too many.
+    let refiled = refusal.and_then(|id| world.refusals.get(&id)).and_then(|r| r.refiled);
+    if let Some(work_time) = refiled {
+        merge::void_by_id(world, work_time, env);
+    }
     hold::rejudge(world, held, env, true);
     if let Some(id) = refusal {
-        let refiled = world.refusals.get(&id).and_then(|refusal| refusal.refiled);
         gate::restate(world, id, "overturned", None, env);
-        if let Some(work_time) = refiled {
-            merge::void_by_id(world, work_time, env);
-        }
     }
 }
 
