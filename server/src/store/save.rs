@@ -51,8 +51,9 @@ pub async fn save(
         .collect();
     let streams = stream_ids.of(tx, shard, &names).await?;
     rows(tx, shard, &effects.rows, &streams, &keys, entropy).await?;
-    let chain = log(tx, shard, &effects.log, chain).await?;
+    // A forgotten content may come again in the same commit.
     forget(tx, shard, &effects.forgotten).await?;
+    let chain = log(tx, shard, &effects.log, chain).await?;
     held_items(tx, shard, &effects.held, &keys, entropy).await?;
     slots(tx, shard, &effects.slots).await?;
     claims(tx, shard, &effects.claims).await?;
