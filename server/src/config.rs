@@ -22,6 +22,9 @@ pub struct Config {
     /// Demo people and codes; loopback only, never in a file.
     #[serde(skip)]
     pub demo: bool,
+    /// Volunteers of the demo; more than forty only for load tests.
+    #[serde(skip)]
+    pub demo_volunteers: usize,
 }
 
 /// Which database.
@@ -123,6 +126,7 @@ impl Default for Config {
             photos: Photos::default(),
             log: Log::default(),
             demo: false,
+            demo_volunteers: 0,
         }
     }
 }

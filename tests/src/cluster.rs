@@ -3,13 +3,14 @@
 //! It lives in a temporary folder, listens on a socket in it and nowhere else, and dies with the
 //! process that started it (`setpriv --pdeathsig`, or its own signal). The folder's lock is held
 //! while the process lives; what earlier processes left behind is swept at the next start. Data
-//! is not synced: suites that kill the machine under it need another one.
+//! is not synced unless `sync_data` was called first: measurements need it, suites do not.
 
 use std::fs::{self, File};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
@@ -21,9 +22,27 @@ const TRIES: u32 = 600;
 const PREFIX: &str = "xiangyi-pg-";
 const TEMPLATE: &str = "xiangyi_template";
 
+static SYNCED: AtomicBool = AtomicBool::new(false);
 static PLACE: OnceLock<PathBuf> = OnceLock::new();
 static READY: OnceCell<()> = OnceCell::const_new();
 static COPYING: Mutex<u32> = Mutex::const_new(0);
+
+/// Makes the cluster sync its data at every commit; call it before the first database.
+pub fn sync_data() {
+    SYNCED.store(true, Ordering::SeqCst);
+}
+
+/// The process from which the others of the running cluster descend.
+pub fn process() -> Option<u32> {
+    let pid = PLACE.get()?.join("data").join("postmaster.pid");
+    fs::read_to_string(pid)
+        .ok()?
+        .lines()
+        .next()?
+        .trim()
+        .parse()
+        .ok()
+}
 
 /// The address of a fresh database with all tables.
 pub async fn database() -> String {
@@ -130,12 +149,13 @@ fn serve(root: bool, place: &Path, data: &Path) {
     command.arg("-D").arg(data).arg("-k").arg(place);
     for setting in [
         "listen_addresses=",
-        "fsync=off",
-        "full_page_writes=off",
         "max_connections=400",
         "shared_buffers=64MB",
     ] {
         command.arg("-c").arg(setting);
+    }
+    if !SYNCED.load(Ordering::SeqCst) {
+        command.args(["-c", "fsync=off", "-c", "full_page_writes=off"]);
     }
     command
         .stdin(Stdio::null())

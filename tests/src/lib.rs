@@ -1,5 +1,5 @@
 //! What the suites share: scratch folders, a private database cluster, a server on port 0, and
-//! clients with names.
+//! clients with names. `load` is the load tool's body.
 //!
 //! Nothing here is shipped. A suite waits on conditions, never on time, and reaches nothing but
 //! loopback.
@@ -9,5 +9,6 @@ pub mod browser;
 pub mod cluster;
 pub mod engine;
 pub mod harness;
+pub mod load;
 pub mod scratch;
 pub mod texts;

@@ -10,6 +10,10 @@ use crate::store::people::{self, NewGrant, PersonRow};
 
 /// The password of everybody in the demo.
 pub const PASSWORD: &str = "xiangyi-demo";
+/// Volunteers that are always there.
+pub const VOLUNTEERS: usize = 40;
+/// The telephone of volunteer `n` of a crowd is this plus `n`.
+pub const CROWD_TELEPHONE: u64 = 13_810_000_000;
 /// A volunteer whose name must never appear in a log.
 pub const CANARY_NAME: &str = "金丝雀七七三一";
 
@@ -38,11 +42,7 @@ pub fn people(app: &App) -> Vec<DemoPerson> {
         let index = list.len();
         let name = match id.as_str() {
             "p-volunteer-40" => CANARY_NAME.to_owned(),
-            _ => format!(
-                "{}{}",
-                SURNAMES[index % 12],
-                GIVEN[(index * 7 + index / 12) % 10]
-            ),
+            _ => invented(index),
         };
         list.push(DemoPerson {
             id,
@@ -86,7 +86,7 @@ pub fn people(app: &App) -> Vec<DemoPerson> {
         Role::HubReviewer,
         "430121",
     );
-    for n in 1..=40_usize {
+    for n in 1..=VOLUNTEERS {
         let id = format!("p-volunteer-{n:02}");
         add(
             id,
@@ -134,22 +134,53 @@ pub fn people(app: &App) -> Vec<DemoPerson> {
     list
 }
 
+fn invented(index: usize) -> String {
+    format!(
+        "{}{}",
+        SURNAMES[index % 12],
+        GIVEN[(index * 7 + index / 12) % 10]
+    )
+}
+
 /// Puts the demo's people into an empty database; a second start changes nothing.
 ///
 /// # Errors
 /// When the database does not take them.
 pub async fn seed(app: &App) -> Result<(), StartError> {
-    let list = people(app);
+    put(app, &people(app)).await
+}
+
+/// Adds volunteers of the county until there are `volunteers`; they are not printed.
+///
+/// # Errors
+/// When the database does not take them.
+pub async fn crowd(app: &App, volunteers: usize) -> Result<(), StartError> {
+    let one = |n: usize| DemoPerson {
+        id: format!("p-volunteer-{n:05}"),
+        telephone: (CROWD_TELEPHONE + n as u64).to_string(),
+        name: invented(n),
+        role: Role::Volunteer,
+        unit: "430121".to_owned(),
+    };
+    let list: Vec<DemoPerson> = (VOLUNTEERS + 1..=volunteers).map(one).collect();
+    put(app, &list).await
+}
+
+/// Puts people in, unless the first of them is there already.
+async fn put(app: &App, list: &[DemoPerson]) -> Result<(), StartError> {
+    let Some(first) = list.first() else {
+        return Ok(());
+    };
     let now = app.clock.now();
     let mut tx = app.db.write().await?;
-    if people::by_id(&mut tx, &list[0].id).await?.is_some() {
+    if people::by_id(&mut tx, &first.id).await?.is_some() {
         return Ok(());
     }
     // One hash for all: the password is in the README anyway.
     let hash = password::hash(PASSWORD, &app.entropy);
     let ids = list.iter().map(|person| person.id.as_str());
     let keyring = keys::of(&mut tx, &app.sealer, keys::PEOPLE, ids, &app.entropy).await?;
-    for person in &list {
+    for person in list {
         let key = keyring
             .key(&person.id)
             .expect("keys of all people were fetched");

@@ -61,6 +61,9 @@ struct ServeArgs {
     /// Demo codes and invented people with a known password; loopback only.
     #[arg(long)]
     demo: bool,
+    /// Volunteers in the demo; the load tool asks for a crowd.
+    #[arg(long, hide = true, default_value_t = demo::VOLUNTEERS)]
+    demo_volunteers: usize,
 }
 
 impl Place {
@@ -90,6 +93,7 @@ pub fn run(cli: Cli) -> ExitCode {
             Command::Serve(args) => {
                 let mut config = args.place.config()?;
                 config.demo = args.demo;
+                config.demo_volunteers = args.demo_volunteers;
                 if let Some(listen) = args.listen {
                     config.listen = listen;
                 }

@@ -18,6 +18,7 @@ pub async fn run(config: Config) -> Result<(), StartError> {
     let app = App::open(&config, Clock::system(), Entropy::system()).await?;
     if config.demo {
         demo::seed(&app).await?;
+        demo::crowd(&app, config.demo_volunteers).await?;
     }
     let listener = TcpListener::bind(config.listen).await.map_err(|error| {
         format!(
