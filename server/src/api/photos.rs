@@ -54,7 +54,10 @@ enum Right {
     /// A record in the mailbox.
     Mailbox,
     /// A reviewer, with the record that the reading is noted for.
-    Review { record: Uuid, reason: String },
+    Review {
+        record: Uuid,
+        reason: String,
+    },
 }
 
 /// `GET /v1/photos/{sha256}?as=thumb|view|original&unit=`: 202 while a rendition is being made.
@@ -133,9 +136,10 @@ async fn right(app: &App, caller: &Caller, wanted: &Wanted) -> Result<Right, Api
     if !caller.is_one_of(&[Role::HubReviewer], &county, app.clock.now()) {
         return Err(ApiError::new(problem::NOT_FOUND));
     }
-    let reason = wanted.reason.clone().ok_or_else(|| {
-        ApiError::new(problem::INVALID_PARAMETER).at("/reason", "required")
-    })?;
+    let reason = wanted
+        .reason
+        .clone()
+        .ok_or_else(|| ApiError::new(problem::INVALID_PARAMETER).at("/reason", "required"))?;
     let record = photos::declared(&mut tx, shard, hash).await?;
     let record = record.ok_or(ApiError::new(problem::NOT_FOUND))?;
     Ok(Right::Review { record, reason })

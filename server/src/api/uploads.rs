@@ -15,8 +15,8 @@ use xiangyi_proto::time::{DAY_MS, HOUR_MS};
 
 use crate::app::App;
 use crate::caller::Caller;
-use crate::photos::tus::{self, Announcement, Fault};
 use crate::photos::receive;
+use crate::photos::tus::{self, Announcement, Fault};
 use crate::problem::ApiError;
 use crate::store::uploads::{self, NewUpload, UploadRow};
 use crate::store::{StoreError, Tx, photos};
@@ -53,7 +53,7 @@ pub async fn create(State(app): State<App>, caller: Caller, headers: HeaderMap) 
     resumable(created(&app, &caller, &headers).await)
 }
 
-/// `HEAD /v1/photos/uploads/{id}`: how far an upload has come.
+/// `HEAD /v1/photos/uploads/{id}`, or GET: how far an upload has come.
 pub async fn standing(
     State(app): State<App>,
     caller: Caller,

@@ -167,7 +167,9 @@ mod tests {
     }
 
     fn code(bytes: &[u8], mime: Mime) -> Option<&'static str> {
-        look(bytes, &announced(bytes, mime)).err().map(|code| code.name)
+        look(bytes, &announced(bytes, mime))
+            .err()
+            .map(|code| code.name)
     }
 
     #[test]

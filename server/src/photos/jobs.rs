@@ -91,13 +91,11 @@ async fn run_one(app: &App, job: &JobRow) -> Result<(), StoreError> {
         // The process died over it, again and again.
         _ if job.tries >= TRIES_MAX => Err(Fault::Picture("never-ended")),
         What::Renditions => renditions(app, job).await,
-        What::Show(owner) => {
-            match complete::show(app, job.shard, &job.sha256, &owner).await? {
-                None => return Ok(()),
-                Some(NoAnswer::Store) => Err(Fault::Passing("not-shown")),
-                Some(NoAnswer::Poison) => Err(Fault::Picture("not-shown")),
-            }
-        }
+        What::Show(owner) => match complete::show(app, job.shard, &job.sha256, &owner).await? {
+            None => return Ok(()),
+            Some(NoAnswer::Store) => Err(Fault::Passing("not-shown")),
+            Some(NoAnswer::Poison) => Err(Fault::Picture("not-shown")),
+        },
     };
     let now = app.clock.now();
     let mut tx = app.db.write().await?;
@@ -134,7 +132,9 @@ async fn renditions(app: &App, job: &JobRow) -> Result<(), Fault> {
     let original = app.blobs.get(&Key::original(job.shard, &sha256)).await;
     let original = original.map_err(|_| Fault::Passing("no-store"))?;
     let original = original.ok_or(Fault::Picture("no-blob"))?;
-    let made = app.darkroom.develop(move || rendition::make(&original, mime));
+    let made = app
+        .darkroom
+        .develop(move || rendition::make(&original, mime));
     let made = made.await.ok_or(Fault::Picture("panicked"))?;
     let made = made.map_err(|_| Fault::Picture("undecodable"))?;
     for (rendition, bytes) in made {

@@ -59,12 +59,7 @@ pub async fn append(
     answer.await.map_err(gone)?
 }
 
-async fn appended(
-    app: &App,
-    upload: &UploadRow,
-    offset: i64,
-    body: Body,
-) -> Result<i64, ApiError> {
+async fn appended(app: &App, upload: &UploadRow, offset: i64, body: Body) -> Result<i64, ApiError> {
     let mut tx = app.db.write().await?;
     let fenced = uploads::fence(&mut tx, &upload.id).await?;
     tx.commit().await?;

@@ -71,7 +71,10 @@ fn webp_ends(bytes: &[u8]) -> bool {
 /// A number of `width` bytes, the highest first.
 fn number(bytes: &[u8], at: usize, width: usize) -> Option<usize> {
     let raw = bytes.get(at..at + width)?;
-    Some(raw.iter().fold(0, |sum, byte| (sum << 8) | usize::from(*byte)))
+    Some(
+        raw.iter()
+            .fold(0_usize, |sum, byte| (sum << 8) | usize::from(*byte)),
+    )
 }
 
 #[cfg(test)]

@@ -205,12 +205,24 @@ mod tests {
         let upper = [("sha256", upper.as_str()), base[1], base[2]];
         let cases = [
             (announced("9000000", &base), Some(Fault::TooLarge)),
-            (announced("0", &base), field("/upload-length", "out-of-range")),
-            (announced("+5", &base), field("/upload-length", "wrong-type")),
+            (
+                announced("0", &base),
+                field("/upload-length", "out-of-range"),
+            ),
+            (
+                announced("+5", &base),
+                field("/upload-length", "wrong-type"),
+            ),
             (announced("5", &base[1..]), field("/sha256", "required")),
             (announced("5", &upper), field("/sha256", "bad-id")),
-            (announced("5", &with("unit", "x")), field("/unit", "bad-region")),
-            (announced("5", &with("mime", "image/gif")), Some(Fault::Mime)),
+            (
+                announced("5", &with("unit", "x")),
+                field("/unit", "bad-region"),
+            ),
+            (
+                announced("5", &with("mime", "image/gif")),
+                Some(Fault::Mime),
+            ),
         ];
         for (read, fault) in cases {
             assert_eq!(read.err(), fault);

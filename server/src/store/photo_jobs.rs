@@ -1,6 +1,6 @@
 //! Jobs about photographs: due, claimed until a moment, parked; a job that is done is gone.
 //!
-//! The table stays as small as what is left to do, so it needs no index beside its key.
+//! The table stays as small as what is left to do and what was given up.
 
 use super::{StoreError, Tx};
 use crate::on;
@@ -70,6 +70,7 @@ pub async fn add(
     Ok(())
 }
 
+/// Index: `photo_job_due(due_at)` where due.
 const DUE: &str = "SELECT shard, sha256, what, tries FROM photo_job \
      WHERE state = 'due' AND due_at <= $1 ORDER BY due_at LIMIT $2";
 
@@ -86,12 +87,7 @@ const CLAIM: &str = "UPDATE photo_job SET tries = tries + 1, due_at = $5 \
      WHERE shard = $1 AND sha256 = $2 AND what = $3 AND state = 'due' AND due_at <= $4";
 
 /// Claims a job until a moment; false when another runner was faster.
-pub async fn claim(
-    tx: &mut Tx,
-    job: &JobRow,
-    now: i64,
-    until: i64,
-) -> Result<bool, StoreError> {
+pub async fn claim(tx: &mut Tx, job: &JobRow, now: i64, until: i64) -> Result<bool, StoreError> {
     let changed = on!(tx, |c| sqlx::query(CLAIM)
         .bind(job.shard)
         .bind(job.sha256.as_slice())
@@ -107,12 +103,7 @@ pub async fn claim(
 const DONE: &str = "DELETE FROM photo_job WHERE shard = $1 AND sha256 = $2 AND what = $3";
 
 /// A job is done.
-pub async fn done(
-    tx: &mut Tx,
-    shard: i64,
-    sha256: &[u8],
-    what: &What,
-) -> Result<(), StoreError> {
+pub async fn done(tx: &mut Tx, shard: i64, sha256: &[u8], what: &What) -> Result<(), StoreError> {
     on!(tx, |c| sqlx::query(DONE)
         .bind(shard)
         .bind(sha256)

@@ -104,11 +104,7 @@ const DECLARED: &str = "SELECT r.record FROM photo_ref r JOIN photo p ON p.shard
      WHERE r.shard = $1 AND r.sha256 = $2 ORDER BY r.record LIMIT 1";
 
 /// A record whose author sent this photograph for it.
-pub async fn declared(
-    tx: &mut Tx,
-    shard: i64,
-    sha256: &[u8],
-) -> Result<Option<Uuid>, StoreError> {
+pub async fn declared(tx: &mut Tx, shard: i64, sha256: &[u8]) -> Result<Option<Uuid>, StoreError> {
     let record: Option<Vec<u8>> = on!(tx, |c| sqlx::query_scalar(DECLARED)
         .bind(shard)
         .bind(sha256)

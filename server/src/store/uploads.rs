@@ -122,12 +122,7 @@ const ADVANCE: &str = "UPDATE photo_upload SET received = $3 \
      WHERE id = $1 AND fence = $2 AND state = 'open'";
 
 /// Notes how many bytes are durable; false when the fence is not the newest.
-pub async fn advance(
-    tx: &mut Tx,
-    id: &str,
-    fence: i64,
-    received: i64,
-) -> Result<bool, StoreError> {
+pub async fn advance(tx: &mut Tx, id: &str, fence: i64, received: i64) -> Result<bool, StoreError> {
     let changed = on!(tx, |c| sqlx::query(ADVANCE)
         .bind(id)
         .bind(fence)
@@ -171,7 +166,7 @@ pub async fn remove(tx: &mut Tx, id: &str) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Reads the whole table, which holds a day's uploads and the unfinished ones.
+/// Index: `photo_upload_expires(expires_at)`.
 const EXPIRED: &str = "SELECT id FROM photo_upload WHERE expires_at <= $1 LIMIT $2";
 
 /// Uploads whose time is over.
