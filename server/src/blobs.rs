@@ -118,18 +118,21 @@ fn server(s3: &S3) -> Result<Arc<dyn ObjectStore>, StartError> {
     let key = s3.secret_access_key.as_ref();
     let key_file = s3.secret_access_key_file.as_ref();
     let key = S3::secret(key, key_file, "secret_access_key")?;
-    let endpoint = s3.endpoint.clone().unwrap_or_default();
     let retry = RetryConfig {
         max_retries: RETRIES,
         retry_timeout: RETRY_FOR,
         ..RetryConfig::default()
     };
     let mut builder = AmazonS3Builder::new()
-        .with_allow_http(endpoint.starts_with("http://"))
-        .with_endpoint(endpoint)
         .with_bucket_name(s3.bucket.clone().unwrap_or_default())
         .with_region(s3.region.clone().unwrap_or_else(|| REGION.to_owned()))
         .with_retry(retry);
+    // Without an endpoint it is the one of the region.
+    if let Some(endpoint) = &s3.endpoint {
+        builder = builder
+            .with_allow_http(endpoint.starts_with("http://"))
+            .with_endpoint(endpoint);
+    }
     if let Some(id) = id {
         builder = builder.with_access_key_id(id);
     }

@@ -181,7 +181,12 @@ fn parameters(route: &Route, path: &str, kind: Option<Kind>) -> Vec<Value> {
     }
     if path == "/v1/photos/{sha256}" {
         add("unit", "query", true, text());
-        add("as", "query", false, json!({ "enum": ["thumb", "view", "original"] }));
+        add(
+            "as",
+            "query",
+            false,
+            json!({ "enum": ["thumb", "view", "original"] }),
+        );
         add("reason", "query", false, text());
     }
     if path == "/v1/today" {
