@@ -27,6 +27,12 @@ pub const JSON_DEPTH_MAX: usize = 16;
 pub const PHOTOS_PER_VISIT_MAX: u32 = 9;
 /// Bytes of one photograph: the phone aims at 200 KB, an uncompressed album picture has 3-6 MB.
 pub const PHOTO_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Pixels of a photograph's longer side.
+pub const PHOTO_SIDE_MAX: u32 = 12_000;
+/// Pixels of one photograph: the largest phone cameras have 50 million in full mode.
+pub const PHOTO_PIXELS_MAX: u64 = 52_000_000;
+/// Days an unfinished upload is kept: a week in the hills without a signal.
+pub const UPLOAD_DAYS: i64 = 7;
 /// Held items of one device.
 pub const HELD_PER_DEVICE_MAX: usize = 1_000;
 /// Days an item may wait for a record that never comes.

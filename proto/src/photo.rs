@@ -8,6 +8,8 @@ use crate::ids::RecordId;
 
 /// The tus version spoken.
 pub const TUS_VERSION: &str = "1.0.0";
+/// What of tus is spoken beside its core.
+pub const TUS_EXTENSIONS: &str = "creation,expiration,termination";
 /// Media type of an appended chunk.
 pub const CHUNK_TYPE: &str = "application/offset+octet-stream";
 
@@ -53,12 +55,52 @@ impl Mime {
     }
 }
 
-/// Forms in which a photograph is read.
+/// A smaller copy of a photograph, upright and without metadata, always JPEG.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Rendition {
-    /// Long edge 320, without metadata.
+    /// Long edge 320: a list.
     Thumb,
-    /// Long edge 1600, without metadata.
+    /// Long edge 1600: a screen.
     View,
+}
+
+impl Rendition {
+    /// Every rendition.
+    pub const ALL: [Self; 2] = [Self::Thumb, Self::View];
+
+    /// The name in `as=` and in the store.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Thumb => "thumb",
+            Self::View => "view",
+        }
+    }
+
+    /// Pixels of the longer side; smaller photographs are not enlarged.
+    pub const fn long_edge(self) -> u32 {
+        match self {
+            Self::Thumb => 320,
+            Self::View => 1_600,
+        }
+    }
+}
+
+/// A form in which a photograph is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    Rendition(Rendition),
+    /// The exact bytes that were sent, metadata included.
+    Original,
+}
+
+impl Form {
+    /// The form that `as=` names.
+    pub fn parse(name: &str) -> Option<Self> {
+        if name == "original" {
+            return Some(Self::Original);
+        }
+        let rendition = Rendition::ALL.into_iter().find(|r| r.name() == name);
+        rendition.map(Self::Rendition)
+    }
 }

@@ -15,10 +15,13 @@ use crate::accounts::password::Passwords;
 use crate::accounts::roots::Roots;
 use crate::accounts::seal::Sealer;
 use crate::accounts::tokens::Tokens;
+use crate::blobs::Blobs;
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
 use crate::entropy::Entropy;
 use crate::live::Live;
+use crate::photos::Darkroom;
+use crate::photos::staging::Staging;
 use crate::regions::{self, Regions};
 use crate::store::dialect::Shape;
 use crate::store::shards::StreamIds;
@@ -43,6 +46,9 @@ pub struct Parts {
     pub tokens: Tokens,
     pub passwords: Passwords,
     pub regions: Regions,
+    pub blobs: Blobs,
+    pub staging: Staging,
+    pub darkroom: Darkroom,
     pub data: PathBuf,
     /// Cookies are for TLS only, except on loopback.
     pub secure_cookies: bool,
@@ -62,7 +68,7 @@ impl App {
     /// Opens everything a server needs.
     ///
     /// # Errors
-    /// When keys, tables or packs cannot be used.
+    /// When keys, tables, photographs or packs cannot be used.
     pub async fn open(config: &Config, clock: Clock, entropy: Entropy) -> Result<Self, StartError> {
         config.check()?;
         std::fs::create_dir_all(&config.data)?;
@@ -92,6 +98,9 @@ impl App {
             tokens: Tokens::new(&roots),
             passwords: Passwords::default(),
             regions: Regions::default(),
+            blobs: Blobs::open(config)?,
+            staging: Staging::open(&config.data)?,
+            darkroom: Darkroom::default(),
             data: config.data.clone(),
             secure_cookies: !config.listen.ip().is_loopback(),
         }));

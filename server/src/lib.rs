@@ -7,12 +7,14 @@
 pub mod accounts;
 pub mod api;
 pub mod app;
+pub mod blobs;
 pub mod caller;
 pub mod clock;
 pub mod commands;
 pub mod config;
 pub mod entropy;
 pub mod live;
+pub mod photos;
 pub mod problem;
 pub mod pulls;
 pub mod regions;

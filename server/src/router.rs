@@ -4,15 +4,17 @@ use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderValue, Method, header};
 use axum::middleware::{self, Next};
 use axum::response::Response;
-use axum::routing::{MethodRouter, delete, get, patch, post};
+use axum::routing::{MethodRouter, delete, get, options, patch, post};
 use axum::{Router, ServiceExt};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate};
-use xiangyi_proto::limits::INFLATED_BYTES_MAX;
+use xiangyi_proto::limits::{INFLATED_BYTES_MAX, PHOTO_BYTES_MAX};
 use xiangyi_proto::problem;
 
-use crate::api::{devices, exchange, health, hub, live, me, openapi, records, sessions, today};
+use crate::api::{
+    devices, exchange, health, hub, live, me, openapi, photos, records, sessions, today, uploads,
+};
 use crate::app::App;
 use crate::problem::{self as problems, ApiError};
 
@@ -50,6 +52,8 @@ macro_rules! routes {
 const SMALL: usize = 16 * 1024;
 /// Bodies that carry records; the inflated size has its own bound.
 const RECORDS: usize = INFLATED_BYTES_MAX;
+/// Bodies that carry a photograph or a part of one; what its upload announced is the bound.
+const PHOTO: usize = PHOTO_BYTES_MAX + 1;
 
 routes! {
     "GET"    "/healthz"               Anybody  0       => get(health::healthz);
@@ -64,6 +68,12 @@ routes! {
     "GET"    "/v1/today"              SignedIn 0       => get(today::today);
     "GET"    "/v1/live"               SignedIn 0       => get(live::live);
     "GET"    "/v1/openapi.json"       Anybody  0       => get(openapi::openapi);
+    "OPTIONS" "/v1/photos"            Anybody  0       => options(uploads::options);
+    "POST"   "/v1/photos"             SignedIn SMALL   => post(uploads::create);
+    "GET"    "/v1/photos/uploads/{id}" SignedIn 0      => get(uploads::standing); // and HEAD
+    "PATCH"  "/v1/photos/uploads/{id}" SignedIn PHOTO  => patch(uploads::append);
+    "DELETE" "/v1/photos/uploads/{id}" SignedIn SMALL  => delete(uploads::terminate);
+    "GET"    "/v1/photos/{sha256}"    SignedIn 0       => get(photos::read);
     "GET"    "/v1/{collection}"       SignedIn 0       => get(records::list);
     "POST"   "/v1/{collection}"       SignedIn RECORDS => post(records::create);
     "GET"    "/v1/{collection}/{id}"  SignedIn 0       => get(records::read);

@@ -144,7 +144,7 @@ fn rows() -> Vec<(&'static str, &'static str, String, Option<Value>, Told)> {
             Told::Open,
         ),
         (
-            "HEAD",
+            "GET",
             "/v1/photos/uploads/{id}",
             "/v1/photos/uploads/u-none".into(),
             None,

@@ -8,6 +8,8 @@ pub mod hub;
 pub mod live;
 pub mod me;
 pub mod openapi;
+pub mod photos;
 pub mod records;
 pub mod sessions;
 pub mod today;
+pub mod uploads;

@@ -130,6 +130,10 @@ fn shapes(route: &Route, kind: Option<Kind>) -> (&'static str, Option<Value>, Op
         ),
         ("DELETE", "/v1/sessions") => ("204", None, None),
         ("POST", "/v1/devices") => ("201", None, Some(reference("Registered"))),
+        ("OPTIONS", "/v1/photos") | ("PATCH" | "DELETE", "/v1/photos/uploads/{id}") => {
+            ("204", None, None)
+        }
+        ("POST", "/v1/photos") => ("201", None, None),
         ("GET", "/v1/me") => ("200", None, Some(reference("Me"))),
         ("POST", "/v1/sync") => {
             let any = json!({ "type": "object" });
@@ -174,6 +178,16 @@ fn parameters(route: &Route, path: &str, kind: Option<Kind>) -> Vec<Value> {
         }
     } else if kind.is_some() {
         add("Idempotency-Key", "header", true, text());
+    }
+    if path == "/v1/photos/{sha256}" {
+        add("unit", "query", true, text());
+        add(
+            "as",
+            "query",
+            false,
+            json!({ "enum": ["thumb", "view", "original"] }),
+        );
+        add("reason", "query", false, text());
     }
     if path == "/v1/today" {
         add("unit", "query", true, text());

@@ -8,7 +8,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::entropy::Entropy;
 use crate::store::Db;
-use crate::{router, tasks, ticker};
+use crate::{photos, router, tasks, ticker};
 
 /// Serves until it is told to stop.
 ///
@@ -45,6 +45,7 @@ pub async fn serve(
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), StartError> {
     tasks::spawn("ticker", ticker::run(app.clone()));
+    tasks::spawn("photos", photos::jobs::run(app.clone()));
     let db = app.db.clone();
     axum::serve(listener, router::make_service(app))
         .with_graceful_shutdown(stop)

@@ -13,6 +13,8 @@ pub mod lists;
 pub mod load;
 pub mod packs;
 pub mod people;
+pub mod photo_jobs;
+pub mod photos;
 pub mod reports;
 pub mod save;
 pub mod sealed;
@@ -20,6 +22,7 @@ pub mod sessions;
 pub mod shards;
 pub mod single;
 pub mod throttle;
+pub mod uploads;
 pub mod views;
 
 pub use dialect::{Db, Tx};

@@ -1,0 +1,186 @@
+//! The last byte has come: check, store the blob, then the row and its jobs, then tell the shard.
+//!
+//! A kill at any point leaves either an upload that goes on or a photograph whose jobs are due.
+
+use axum::body::Bytes;
+use sha2::{Digest as _, Sha256};
+use xiangyi_proto::ids::Shard;
+use xiangyi_proto::photo::Mime;
+use xiangyi_proto::problem::{self, Code};
+use xiangyi_proto::time::DAY_MS;
+
+use super::{rendition, sniff};
+use crate::app::App;
+use crate::blobs::Key;
+use crate::problem::ApiError;
+use crate::store::photo_jobs::{self, What};
+use crate::store::photos::{self, PhotoRow};
+use crate::store::uploads::{self, UploadRow};
+use crate::store::{StoreError, Tx};
+use crate::writer::{NoAnswer, Work};
+
+/// Milliseconds after which the jobs show a photograph, unless its upload did so at once.
+const SHOW_AFTER_MS: i64 = 15_000;
+
+/// What a look at the bytes found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Seen {
+    mime: Mime,
+    width: u32,
+    height: u32,
+}
+
+/// Checks whole bytes and makes them a photograph.
+///
+/// # Errors
+/// When they are not what was announced, which starts the upload over; when a store does not
+/// take them, which leaves it where it is.
+pub async fn complete(app: &App, upload: &UploadRow, fence: i64) -> Result<(), ApiError> {
+    let bytes = Bytes::from(app.staging.read(&upload.id).await?);
+    let (looked_at, announced) = (bytes.clone(), upload.clone());
+    let seen = app.darkroom.develop(move || look(&looked_at, &announced));
+    let seen = match seen.await.unwrap_or(Err(problem::PHOTO_UNDECODABLE)) {
+        Ok(seen) => seen,
+        Err(code) => {
+            start_over(app, upload, fence).await?;
+            return Err(ApiError::new(code));
+        }
+    };
+    let sha256 = hex::encode(&upload.sha256);
+    let key = Key::original(upload.shard, &sha256);
+    app.blobs.put(&key, bytes).await?;
+    let mut tx = app.db.write().await?;
+    if !noted(&mut tx, upload, fence, seen, app.clock.now()).await? {
+        return Err(ApiError::new(problem::UPLOAD_LOCKED));
+    }
+    tx.commit().await?;
+    if app.staging.remove(&upload.id).await.is_err() {
+        tracing::warn!("the file of a complete upload is left to the sweep");
+    }
+    app.darkroom.ring();
+    if let Err(error) = show(app, upload.shard, &upload.sha256, &upload.owner).await {
+        tracing::warn!(%error, "a photograph will be shown by its job");
+    }
+    Ok(())
+}
+
+/// Compares bytes with their announcement and decodes them to the end.
+fn look(bytes: &[u8], announced: &UploadRow) -> Result<Seen, Code> {
+    let is_as_long = i64::try_from(bytes.len()) == Ok(announced.length);
+    if !is_as_long || Sha256::digest(bytes)[..] != announced.sha256[..] {
+        return Err(problem::PHOTO_HASH_MISMATCH);
+    }
+    let mime = match sniff::whole(bytes) {
+        Ok(mime) if mime.name() == announced.mime => mime,
+        Err(sniff::Unfit::CutShort) => return Err(problem::PHOTO_UNDECODABLE),
+        Ok(_) | Err(sniff::Unfit::Type) => return Err(problem::PHOTO_TYPE),
+    };
+    let measured = rendition::measure(bytes, mime);
+    let (width, height) = measured.map_err(|_| problem::PHOTO_UNDECODABLE)?;
+    Ok(Seen {
+        mime,
+        width,
+        height,
+    })
+}
+
+async fn start_over(app: &App, upload: &UploadRow, fence: i64) -> Result<(), StoreError> {
+    let mut tx = app.db.write().await?;
+    uploads::advance(&mut tx, &upload.id, fence, 0).await?;
+    tx.commit().await
+}
+
+/// The rows of a complete photograph; false when a newer append has taken over.
+async fn noted(
+    tx: &mut Tx,
+    upload: &UploadRow,
+    fence: i64,
+    seen: Seen,
+    now: i64,
+) -> Result<bool, StoreError> {
+    if !uploads::complete(tx, &upload.id, fence, now + DAY_MS).await? {
+        return Ok(false);
+    }
+    let photo = PhotoRow {
+        owner: upload.owner.clone(),
+        bytes: upload.length,
+        mime: seen.mime.name().to_owned(),
+        width: i64::from(seen.width),
+        height: i64::from(seen.height),
+    };
+    photos::add(tx, upload.shard, &upload.sha256, &photo, now).await?;
+    let (shard, sha256) = (upload.shard, upload.sha256.as_slice());
+    photo_jobs::add(tx, shard, sha256, &What::Renditions, now).await?;
+    let show = What::Show(upload.owner.clone());
+    photo_jobs::add(tx, shard, sha256, &show, now + SHOW_AFTER_MS).await?;
+    Ok(true)
+}
+
+/// Rewrites the records that declare a photograph and closes the job that would; gives what
+/// kept the shard from taking it.
+///
+/// # Errors
+/// When the database does not answer; the job is due again then.
+pub async fn show(
+    app: &App,
+    shard: i64,
+    sha256: &[u8],
+    owner: &str,
+) -> Result<Option<NoAnswer>, StoreError> {
+    let work = Work::Photo {
+        sha256: hex::encode(sha256),
+        owner: owner.to_owned(),
+    };
+    let answers = app.writer.write(Shard(shard), work).await;
+    if let Some(why) = answers.into_iter().find_map(Result::err) {
+        return Ok(Some(why));
+    }
+    let mut tx = app.db.write().await?;
+    let show = What::Show(owner.to_owned());
+    photo_jobs::done(&mut tx, shard, sha256, &show).await?;
+    tx.commit().await?;
+    Ok(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLAIN: &[u8] = include_bytes!("../../../tests/data/photos/village-room.jpg");
+    const BOMB: &[u8] = include_bytes!("../../../tests/data/photos/bomb.png");
+    const CUT: &[u8] = include_bytes!("../../../tests/data/photos/truncated.jpg");
+    const TEXT: &[u8] = include_bytes!("../../../tests/data/photos/not-a-photo.jpg");
+
+    fn announced(bytes: &[u8], mime: Mime) -> UploadRow {
+        UploadRow {
+            id: "u".to_owned(),
+            shard: 430_121,
+            owner: "p-1".to_owned(),
+            sha256: Sha256::digest(bytes).to_vec(),
+            mime: mime.name().to_owned(),
+            length: i64::try_from(bytes.len()).expect("a small file"),
+            received: 0,
+            fence: 1,
+            state: "open".to_owned(),
+            expires_at: 0,
+        }
+    }
+
+    fn code(bytes: &[u8], mime: Mime) -> Option<&'static str> {
+        look(bytes, &announced(bytes, mime))
+            .err()
+            .map(|code| code.name)
+    }
+
+    #[test]
+    fn each_fault_of_a_photograph_has_its_code() {
+        assert_eq!(code(PLAIN, Mime::Jpeg), None);
+        assert_eq!(code(PLAIN, Mime::Png), Some("photo-type"));
+        assert_eq!(code(TEXT, Mime::Jpeg), Some("photo-type"));
+        assert_eq!(code(CUT, Mime::Jpeg), Some("photo-undecodable"));
+        assert_eq!(code(BOMB, Mime::Png), Some("photo-undecodable"));
+        let another = announced(CUT, Mime::Jpeg);
+        let code = look(PLAIN, &another).err().map(|code| code.name);
+        assert_eq!(code, Some("photo-hash-mismatch"));
+    }
+}

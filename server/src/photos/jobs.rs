@@ -1,0 +1,176 @@
+//! Jobs about photographs: rows that are claimed, repeated, and parked when nothing helps.
+//!
+//! A claim ends by itself, so a process that dies leaves its jobs to the next. Every job may run
+//! twice without harm.
+
+use std::time::Duration;
+
+use axum::body::Bytes;
+use xiangyi_proto::photo::Mime;
+use xiangyi_proto::time::MINUTE_MS;
+
+use super::{complete, rendition};
+use crate::app::App;
+use crate::blobs::Key;
+use crate::store::photo_jobs::{self, JobRow, What};
+use crate::store::{StoreError, photos, uploads};
+use crate::writer::NoAnswer;
+
+/// How often jobs are looked at when nobody rings.
+const EVERY: Duration = Duration::from_secs(1);
+/// How often expired uploads are swept.
+const SWEEP_EVERY: Duration = Duration::from_secs(600);
+/// Jobs of one look.
+const JOBS_MAX: i64 = 16;
+/// Uploads of one sweep.
+const SWEEP_MAX: i64 = 500;
+/// How long a claim holds: the largest picture takes seconds.
+const CLAIM_MS: i64 = 2 * MINUTE_MS;
+/// Tries before a picture is parked.
+const TRIES_MAX: i64 = 5;
+/// Pause after a fault that passes by itself.
+const PAUSE_MS: i64 = 30_000;
+
+/// Runs for ever.
+pub async fn run(app: App) {
+    let mut tick = tokio::time::interval(EVERY);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut broom = tokio::time::interval(SWEEP_EVERY);
+    loop {
+        tokio::select! {
+            _ = tick.tick() => {}
+            () = app.darkroom.rung() => {}
+            _ = broom.tick() => {
+                if let Err(error) = sweep(&app).await {
+                    tracing::warn!(%error, "expired uploads could not be swept");
+                }
+            }
+        }
+        if let Err(error) = run_due(&app).await {
+            tracing::warn!(%error, "jobs about photographs could not be read");
+        }
+    }
+}
+
+/// Runs every job that is due; gives how many there were.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn run_due(app: &App) -> Result<usize, StoreError> {
+    let mut count = 0;
+    loop {
+        let now = app.clock.now();
+        let mut tx = app.db.read().await?;
+        let due = photo_jobs::due(&mut tx, now, JOBS_MAX).await?;
+        drop(tx);
+        if due.is_empty() {
+            return Ok(count);
+        }
+        for job in due {
+            let mut tx = app.db.write().await?;
+            let mine = photo_jobs::claim(&mut tx, &job, now, now + CLAIM_MS).await?;
+            tx.commit().await?;
+            if mine {
+                count += 1;
+                run_one(app, &job).await?;
+            }
+        }
+    }
+}
+
+/// Why a job is not done.
+enum Fault {
+    /// A store did not answer; the picture is not to blame.
+    Passing(&'static str),
+    /// The picture cannot be worked on.
+    Picture(&'static str),
+}
+
+async fn run_one(app: &App, job: &JobRow) -> Result<(), StoreError> {
+    let done = match What::parse(&job.what) {
+        // The process died over it, again and again.
+        _ if job.tries >= TRIES_MAX => Err(Fault::Picture("never-ended")),
+        What::Renditions => renditions(app, job).await,
+        What::Show(owner) => match complete::show(app, job.shard, &job.sha256, &owner).await? {
+            None => return Ok(()),
+            Some(NoAnswer::Store) => Err(Fault::Passing("not-shown")),
+            Some(NoAnswer::Poison) => Err(Fault::Picture("not-shown")),
+        },
+    };
+    let now = app.clock.now();
+    let mut tx = app.db.write().await?;
+    match done {
+        Ok(()) => photo_jobs::done(&mut tx, job.shard, &job.sha256, &job.what()).await?,
+        Err(Fault::Passing(fault)) => {
+            photo_jobs::again(&mut tx, job, (job.tries, now + PAUSE_MS), fault).await?;
+        }
+        Err(Fault::Picture(fault)) if job.tries + 1 < TRIES_MAX => {
+            let tries = job.tries + 1;
+            photo_jobs::again(&mut tx, job, (tries, now + pause_ms(tries)), fault).await?;
+        }
+        Err(Fault::Picture(fault)) => {
+            tracing::warn!(shard = job.shard, fault, "a picture's job is parked");
+            photo_jobs::park(&mut tx, job, fault).await?;
+        }
+    }
+    tx.commit().await
+}
+
+/// Ten seconds, then four times as long each time.
+fn pause_ms(tries: i64) -> i64 {
+    10_000 << (2 * (tries - 1).clamp(0, 5))
+}
+
+async fn renditions(app: &App, job: &JobRow) -> Result<(), Fault> {
+    let silent = |_| Fault::Passing("no-database");
+    let mut tx = app.db.read().await.map_err(silent)?;
+    let mime = photos::mime(&mut tx, job.shard, &job.sha256).await;
+    drop(tx);
+    let mime = mime.map_err(silent)?.and_then(|mime| Mime::parse(&mime));
+    let mime = mime.ok_or(Fault::Picture("no-row"))?;
+    let sha256 = hex::encode(&job.sha256);
+    let original = app.blobs.get(&Key::original(job.shard, &sha256)).await;
+    let original = original.map_err(|_| Fault::Passing("no-store"))?;
+    let original = original.ok_or(Fault::Picture("no-blob"))?;
+    let made = app
+        .darkroom
+        .develop(move || rendition::make(&original, mime));
+    let made = made.await.ok_or(Fault::Picture("panicked"))?;
+    let made = made.map_err(|_| Fault::Picture("undecodable"))?;
+    for (rendition, bytes) in made {
+        let key = Key::rendition(job.shard, &sha256, rendition);
+        let put = app.blobs.put(&key, Bytes::from(bytes)).await;
+        put.map_err(|_| Fault::Passing("no-store"))?;
+    }
+    Ok(())
+}
+
+/// Takes expired uploads away, file before row; gives how many there were.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn sweep(app: &App) -> Result<usize, StoreError> {
+    let now = app.clock.now();
+    let mut tx = app.db.read().await?;
+    let expired = uploads::expired(&mut tx, now, SWEEP_MAX).await?;
+    drop(tx);
+    for id in &expired {
+        if app.staging.remove(id).await.is_err() {
+            tracing::warn!("the file of an expired upload could not be removed");
+            continue;
+        }
+        let mut tx = app.db.write().await?;
+        uploads::remove_expired(&mut tx, id, now).await?;
+        tx.commit().await?;
+    }
+    Ok(expired.len())
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn pauses_grow() {
+        let pauses = [1, 2, 3, 4].map(super::pause_ms);
+        assert_eq!(pauses, [10_000, 40_000, 160_000, 640_000]);
+    }
+}

@@ -1,0 +1,190 @@
+//! Decoding within bounds, and renditions: upright, small, newly encoded.
+//!
+//! A rendition is made of pixels alone, so nothing a camera wrote beside them survives in it.
+//! Everything here computes for long: call it in the `Darkroom` only.
+
+use std::io::Cursor;
+
+use fast_image_resize::Resizer;
+use image::codecs::jpeg::JpegEncoder;
+use image::metadata::Orientation;
+use image::{DynamicImage, ExtendedColorType, ImageFormat, ImageReader, Limits, RgbImage};
+use xiangyi_proto::limits::{PHOTO_PIXELS_MAX, PHOTO_SIDE_MAX};
+use xiangyi_proto::photo::{Mime, Rendition};
+
+/// Bytes a decoder may take for one picture.
+const DECODE_BYTES_MAX: u64 = 256 * 1024 * 1024;
+/// Quality of a rendition for a screen.
+const VIEW_QUALITY: u8 = 80;
+/// Qualities tried for a list, best first; the last stands whatever its size.
+const THUMB_QUALITIES: [u8; 4] = [75, 60, 45, 30];
+/// Bytes a rendition for a list aims at: twenty of them load in 80 s at 40 kbit/s.
+const THUMB_BYTES: usize = 20 * 1024;
+
+/// The bytes are no picture, or one beyond the bounds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Undecodable;
+
+/// Decodes a picture to the end and gives its upright width and height.
+pub fn measure(bytes: &[u8], mime: Mime) -> Result<(u32, u32), Undecodable> {
+    let (width, height) = decoded(bytes, mime)?.dimensions();
+    Ok(if lies_down(orientation(bytes)) {
+        (height, width)
+    } else {
+        (width, height)
+    })
+}
+
+/// Both renditions of a picture, as JPEG.
+pub fn make(bytes: &[u8], mime: Mime) -> Result<[(Rendition, Vec<u8>); 2], Undecodable> {
+    let stored = decoded(bytes, mime)?;
+    let mut view = DynamicImage::ImageRgb8(fitted(stored, Rendition::View)?);
+    view.apply_orientation(orientation(bytes));
+    let view = view.into_rgb8();
+    let screen = encoded(&view, VIEW_QUALITY)?;
+    let thumb = fitted(view, Rendition::Thumb)?;
+    let mut list = Vec::new();
+    for quality in THUMB_QUALITIES {
+        list = encoded(&thumb, quality)?;
+        if list.len() <= THUMB_BYTES {
+            break;
+        }
+    }
+    Ok([(Rendition::Thumb, list), (Rendition::View, screen)])
+}
+
+fn decoded(bytes: &[u8], mime: Mime) -> Result<RgbImage, Undecodable> {
+    let format = match mime {
+        Mime::Jpeg => ImageFormat::Jpeg,
+        Mime::Png => ImageFormat::Png,
+        Mime::Webp => ImageFormat::WebP,
+    };
+    let reader = || ImageReader::with_format(Cursor::new(bytes), format);
+    // The head alone says how large the picture is; a bomb is refused here.
+    let (width, height) = reader().into_dimensions().map_err(|_| Undecodable)?;
+    let pixels = u64::from(width) * u64::from(height);
+    if width.max(height) > PHOTO_SIDE_MAX || pixels > PHOTO_PIXELS_MAX || pixels == 0 {
+        return Err(Undecodable);
+    }
+    let mut limits = Limits::default();
+    limits.max_image_width = Some(PHOTO_SIDE_MAX);
+    limits.max_image_height = Some(PHOTO_SIDE_MAX);
+    limits.max_alloc = Some(DECODE_BYTES_MAX);
+    let mut reader = reader();
+    reader.limits(limits);
+    let picture = reader.decode().map_err(|_| Undecodable)?;
+    Ok(picture.into_rgb8())
+}
+
+/// How the camera was held; a picture that does not say is upright.
+fn orientation(bytes: &[u8]) -> Orientation {
+    let read = exif::Reader::new().read_from_container(&mut Cursor::new(bytes));
+    let turned = read.ok().and_then(|exif| {
+        let field = exif.get_field(exif::Tag::Orientation, exif::In::PRIMARY)?;
+        let number = field.value.get_uint(0)?;
+        Orientation::from_exif(u8::try_from(number).ok()?)
+    });
+    turned.unwrap_or(Orientation::NoTransforms)
+}
+
+const fn lies_down(orientation: Orientation) -> bool {
+    matches!(
+        orientation,
+        Orientation::Rotate90
+            | Orientation::Rotate270
+            | Orientation::Rotate90FlipH
+            | Orientation::Rotate270FlipH
+    )
+}
+
+/// Brings the longer side down to that of a rendition; never enlarges.
+fn fitted(picture: RgbImage, rendition: Rendition) -> Result<RgbImage, Undecodable> {
+    let (width, height) = picture.dimensions();
+    let (long, edge) = (width.max(height), rendition.long_edge());
+    if long <= edge {
+        return Ok(picture);
+    }
+    let side = |pixels: u32| {
+        let scaled = (u64::from(pixels) * u64::from(edge) + u64::from(long) / 2) / u64::from(long);
+        u32::try_from(scaled).unwrap_or(edge).max(1)
+    };
+    let mut small = RgbImage::new(side(width), side(height));
+    Resizer::new()
+        .resize(&picture, &mut small, None)
+        .map_err(|_| Undecodable)?;
+    Ok(small)
+}
+
+fn encoded(picture: &RgbImage, quality: u8) -> Result<Vec<u8>, Undecodable> {
+    let mut out = Vec::new();
+    let (width, height) = picture.dimensions();
+    JpegEncoder::new_with_quality(&mut out, quality)
+        .encode(picture.as_raw(), width, height, ExtendedColorType::Rgb8)
+        .map_err(|_| Undecodable)?;
+    Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EXIF: &[u8] = include_bytes!("../../../tests/data/photos/exif-courtyard.jpg");
+    const PLAIN: &[u8] = include_bytes!("../../../tests/data/photos/village-room.jpg");
+    const GREY: &[u8] = include_bytes!("../../../tests/data/photos/notice-board-grey.jpg");
+    const PNG: &[u8] = include_bytes!("../../../tests/data/photos/sketch.png");
+    const WEBP: &[u8] = include_bytes!("../../../tests/data/photos/terrace.webp");
+    const BOMB: &[u8] = include_bytes!("../../../tests/data/photos/bomb.png");
+    const TEXT: &[u8] = include_bytes!("../../../tests/data/photos/not-a-photo.jpg");
+
+    fn holds(bytes: &[u8], what: &[u8]) -> bool {
+        bytes.windows(what.len()).any(|window| window == what)
+    }
+
+    fn mean(picture: &RgbImage, rows: std::ops::Range<u32>) -> u64 {
+        let rows: Vec<u32> = rows.collect();
+        let pixels = rows.iter().flat_map(|y| {
+            let row = (0..picture.width()).map(|x| u64::from(picture.get_pixel(x, *y).0[1]));
+            row.collect::<Vec<u64>>()
+        });
+        pixels.sum::<u64>() / (rows.len() as u64 * u64::from(picture.width()))
+    }
+
+    #[test]
+    fn renditions_stand_upright_and_carry_no_metadata() {
+        assert!(holds(EXIF, b"Exif") && holds(EXIF, b"CANARY-ARTIST-7731"));
+        let made = make(EXIF, Mime::Jpeg).expect("a picture");
+        let sizes = [(240, 320), (1_200, 1_600)];
+        for ((rendition, bytes), size) in made.iter().zip(sizes) {
+            assert!(!holds(bytes, b"Exif") && !holds(bytes, b"CANARY"));
+            let picture = decoded(bytes, Mime::Jpeg).expect("a picture");
+            assert_eq!(picture.dimensions(), size, "{rendition:?}");
+            let height = picture.height();
+            assert!(mean(&picture, 0..height / 4) > 120);
+            assert!(mean(&picture, height * 3 / 4..height) < 120);
+        }
+        assert!(made[0].1.len() <= THUMB_BYTES);
+    }
+
+    #[test]
+    fn every_type_becomes_two_jpegs_and_none_is_enlarged() {
+        for (bytes, mime, size) in [
+            (PLAIN, Mime::Jpeg, (1_600, 1_200)),
+            (GREY, Mime::Jpeg, (1_200, 1_600)),
+            (PNG, Mime::Png, (480, 360)),
+            (WEBP, Mime::Webp, (1_600, 1_200)),
+        ] {
+            assert_eq!(measure(bytes, mime), Ok(size));
+            let made = make(bytes, mime).expect("a picture");
+            assert_eq!(measure(&made[1].1, Mime::Jpeg), Ok(size));
+        }
+        assert_eq!(measure(EXIF, Mime::Jpeg), Ok((1_200, 1_600)));
+    }
+
+    #[test]
+    fn bombs_and_strangers_are_refused() {
+        assert_eq!(measure(BOMB, Mime::Png), Err(Undecodable));
+        assert_eq!(measure(TEXT, Mime::Jpeg), Err(Undecodable));
+        assert_eq!(measure(PNG, Mime::Jpeg), Err(Undecodable));
+        assert_eq!(measure(b"", Mime::Webp), Err(Undecodable));
+    }
+}

@@ -1,0 +1,169 @@
+//! Photographs: what is complete, who declares it, who may read it, who read it.
+//!
+//! A photograph belongs to whoever sent it. A record vouches for a photograph only when its
+//! author is the owner: declaring a hash that one has heard of opens nothing.
+
+use uuid::Uuid;
+
+use super::{StoreError, Tx, load};
+use crate::on;
+
+/// A complete photograph.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct PhotoRow {
+    pub owner: String,
+    pub bytes: i64,
+    pub mime: String,
+    /// Upright.
+    pub width: i64,
+    pub height: i64,
+}
+
+const ADD: &str = "INSERT INTO photo (shard, sha256, owner, bytes, mime, state, width, height, \
+     stored_at) VALUES ($1, $2, $3, $4, $5, 'complete', $6, $7, $8) \
+     ON CONFLICT (shard, sha256, owner) DO NOTHING";
+
+/// Notes a complete photograph; its blob must be durable.
+pub async fn add(
+    tx: &mut Tx,
+    shard: i64,
+    sha256: &[u8],
+    photo: &PhotoRow,
+    now: i64,
+) -> Result<(), StoreError> {
+    on!(tx, |c| sqlx::query(ADD)
+        .bind(shard)
+        .bind(sha256)
+        .bind(photo.owner.as_str())
+        .bind(photo.bytes)
+        .bind(photo.mime.as_str())
+        .bind(photo.width)
+        .bind(photo.height)
+        .bind(now)
+        .execute(c)
+        .await
+        .map(drop))?;
+    Ok(())
+}
+
+/// Index: the primary key of `photo`.
+const BY_OWNER: &str = "SELECT owner, bytes, mime, width, height FROM photo \
+     WHERE shard = $1 AND sha256 = $2 AND owner = $3 AND state = 'complete'";
+
+/// A person's own photograph.
+pub async fn by_owner(
+    tx: &mut Tx,
+    shard: i64,
+    sha256: &[u8],
+    owner: &str,
+) -> Result<Option<PhotoRow>, StoreError> {
+    Ok(on!(tx, |c| sqlx::query_as(BY_OWNER)
+        .bind(shard)
+        .bind(sha256)
+        .bind(owner)
+        .fetch_optional(c)
+        .await)?)
+}
+
+/// Index: the primary key of `photo`.
+const MIME: &str = "SELECT mime FROM photo \
+     WHERE shard = $1 AND sha256 = $2 AND state = 'complete' LIMIT 1";
+
+/// The media type of a photograph, whoever sent it.
+pub async fn mime(tx: &mut Tx, shard: i64, sha256: &[u8]) -> Result<Option<String>, StoreError> {
+    Ok(on!(tx, |c| sqlx::query_scalar(MIME)
+        .bind(shard)
+        .bind(sha256)
+        .fetch_optional(c)
+        .await)?)
+}
+
+/// Index: the primary key of `photo_ref`.
+const DECLARES: &str = "SELECT record FROM photo_ref \
+     WHERE shard = $1 AND sha256 = $2 AND author = $3 LIMIT 1";
+
+/// Says whether a record of this author declares a photograph, sent or not.
+pub async fn declares(
+    tx: &mut Tx,
+    shard: i64,
+    sha256: &[u8],
+    author: &str,
+) -> Result<bool, StoreError> {
+    let record: Option<Vec<u8>> = on!(tx, |c| sqlx::query_scalar(DECLARES)
+        .bind(shard)
+        .bind(sha256)
+        .bind(author)
+        .fetch_optional(c)
+        .await)?;
+    Ok(record.is_some())
+}
+
+/// Index: the primary keys of `photo_ref` and `photo`.
+const DECLARED: &str = "SELECT r.record FROM photo_ref r JOIN photo p ON p.shard = r.shard \
+     AND p.sha256 = r.sha256 AND p.owner = r.author AND p.state = 'complete' \
+     WHERE r.shard = $1 AND r.sha256 = $2 ORDER BY r.record LIMIT 1";
+
+/// A record whose author sent this photograph for it.
+pub async fn declared(tx: &mut Tx, shard: i64, sha256: &[u8]) -> Result<Option<Uuid>, StoreError> {
+    let record: Option<Vec<u8>> = on!(tx, |c| sqlx::query_scalar(DECLARED)
+        .bind(shard)
+        .bind(sha256)
+        .fetch_optional(c)
+        .await)?;
+    record.map(|bytes| load::id(&bytes)).transpose()
+}
+
+/// Index: the primary keys of `photo_ref` and `photo`, `feed(shard, id, stream)`.
+const READABLE: &str = "SELECT r.record FROM photo_ref r JOIN photo p ON p.shard = r.shard \
+     AND p.sha256 = r.sha256 AND p.owner = r.author AND p.state = 'complete' \
+     JOIN stream s ON s.shard = r.shard AND s.name = $3 \
+     JOIN feed f ON f.shard = r.shard AND f.id = r.record AND f.stream = s.id AND f.op = 0 \
+     WHERE r.shard = $1 AND r.sha256 = $2 LIMIT 1";
+
+/// Says whether a mailbox holds, now and whole, a record whose author sent this photograph.
+pub async fn is_readable(
+    tx: &mut Tx,
+    shard: i64,
+    sha256: &[u8],
+    mailbox: &str,
+) -> Result<bool, StoreError> {
+    let record: Option<Vec<u8>> = on!(tx, |c| sqlx::query_scalar(READABLE)
+        .bind(shard)
+        .bind(sha256)
+        .bind(mailbox)
+        .fetch_optional(c)
+        .await)?;
+    Ok(record.is_some())
+}
+
+const READ: &str = "INSERT INTO read_log (shard, id, person, record, reason, read_at) \
+     VALUES ($1, $2, $3, $4, $5, $6)";
+
+/// A reading that is to be accounted for.
+#[derive(Debug, Clone, Copy)]
+pub struct Reading<'a> {
+    pub id: &'a str,
+    pub person: &'a str,
+    pub record: Uuid,
+    pub reason: &'a str,
+    pub read_at: i64,
+}
+
+/// Notes who read a whole record that is not theirs, and why.
+pub async fn note_reading(
+    tx: &mut Tx,
+    shard: i64,
+    reading: &Reading<'_>,
+) -> Result<(), StoreError> {
+    on!(tx, |c| sqlx::query(READ)
+        .bind(shard)
+        .bind(reading.id)
+        .bind(reading.person)
+        .bind(reading.record.as_bytes().as_slice())
+        .bind(reading.reason)
+        .bind(reading.read_at)
+        .execute(c)
+        .await
+        .map(drop))?;
+    Ok(())
+}
