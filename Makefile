@@ -1,0 +1,64 @@
+# Xiangyi 乡驿. Two commands matter: `make run` and `make test`.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help run demo test check bench sim install-deps need-cargo
+
+LISTEN ?= 127.0.0.1:8080
+DATA ?= data
+SERVER ?= http://$(LISTEN)
+BENCH_JSON ?= target/bench.json
+SERVE := cargo run --release -p xiangyi-server --
+# What the tests use beside Rust: a private database cluster, a real browser, Chinese type.
+PACKAGES := postgresql chromium fonts-noto-cjk
+
+help:
+	@echo 'make run      build and start the server with the demo on http://$(LISTEN) (hub: /hub/)'
+	@echo 'make test     check, then every test; installs Debian packages that are missing'
+	@echo 'make demo     play a recorded day against the running server'
+	@echo 'make bench    load figures beside the floor of the same run, JSON in $(BENCH_JSON)'
+	@echo 'make sim      simulate whole worlds: SEEDS=200, or SEED=17 to play one again'
+	@echo 'make check    formatting and lints'
+
+need-cargo:
+	@command -v cargo >/dev/null || { echo 'Rust is missing: see https://rustup.rs'; exit 1; }
+	@command -v cc >/dev/null || { \
+	  if [ "$$(id -u)" = 0 ]; then apt-get update -q && apt-get install -qy build-essential; \
+	  else echo 'A C compiler is missing. As root: apt-get install build-essential'; exit 1; fi; }
+
+run: need-cargo
+	$(SERVE) serve --demo --data $(DATA) --listen $(LISTEN)
+
+demo: need-cargo
+	$(SERVE) phone replay tests/data/day.jsonl --server $(SERVER)
+
+# Installed once, tried twice: mirrors fail now and then.
+install-deps:
+	@missing=(); \
+	for package in $(PACKAGES); do \
+	  dpkg-query -W -f='$${Status}' $$package 2>/dev/null | grep -q 'ok installed' \
+	    || missing+=($$package); \
+	done; \
+	[ $${#missing[@]} = 0 ] && exit 0; \
+	if [ "$$(id -u)" != 0 ]; then \
+	  echo "Missing: $${missing[*]}. As root: apt-get install $${missing[*]}"; exit 1; \
+	fi; \
+	install() { apt-get update -q && DEBIAN_FRONTEND=noninteractive \
+	  apt-get install -qy --no-install-recommends "$${missing[@]}"; }; \
+	install || { sleep 10; install; }
+
+check: need-cargo
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+
+test: need-cargo install-deps check
+	cargo test --workspace
+
+bench: need-cargo
+	cargo build --release -p xiangyi-server
+	cargo run --release -p xiangyi-tests --bin load -- all --json $(BENCH_JSON)
+
+SEEDS ?= 100
+sim: need-cargo
+	cargo run --release -p xiangyi-sim -- $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))
