@@ -56,13 +56,14 @@ fn functions(text: &str) -> Vec<(String, usize, usize)> {
         };
         let indent = &line[..line.len() - line.trim_start().len()];
         let (close, none) = (format!("{indent}}}"), format!("{indent});"));
-        let ends = |other: &&str| {
-            **other == close || **other == none || other.ends_with(';') && !other.contains('{')
+        let ends = |other: &str| {
+            other == close || other == none || other.ends_with(';') && !other.contains('{')
         };
         let is_one_line = line.ends_with('}') || line.ends_with(';');
         let body = lines[index..].iter().position(|other| {
-            let at_indent = other.len() > indent.len() && !other[indent.len()..].starts_with(' ');
-            other.starts_with(indent) && at_indent && ends(&other)
+            let rest = other.strip_prefix(indent).unwrap_or("");
+            let at_indent = !rest.is_empty() && !rest.starts_with(' ');
+            at_indent && ends(other)
         });
         let length = if is_one_line {
             1
