@@ -90,8 +90,8 @@ fn is_qualifier(word: &str) -> bool {
 
 #[test]
 fn a_function_is_measured_from_signature_to_brace() {
-    let text = "impl A {\n    pub(crate) async fn b(\n        c: u8,\n    ) -> u8 {\n        c\n    }\n\n\
-                    fn d() {}\n}\n";
+    let text = "impl A {\n    pub(crate) async fn b(\n        c: u8,\n    ) -> u8 {\n\
+                \x20       c\n    }\n\n    fn d() {}\n}\n";
     let found = functions(text);
     assert_eq!(found, [("b".to_owned(), 2, 5), ("d".to_owned(), 8, 1)]);
 }
