@@ -31,7 +31,7 @@ run: need-cargo
 	$(SERVE) serve --demo --data $(DATA) --listen $(LISTEN)
 
 demo: need-cargo
-	$(SERVE) phone replay tests/data/day.jsonl --server $(SERVER)
+	$(SERVE) demo-day --server $(SERVER)
 
 # Installed once, tried twice: mirrors fail now and then.
 install-deps:

@@ -56,13 +56,14 @@ fn functions(text: &str) -> Vec<(String, usize, usize)> {
         };
         let indent = &line[..line.len() - line.trim_start().len()];
         let (close, none) = (format!("{indent}}}"), format!("{indent});"));
-        let ends = |other: &&str| {
-            **other == close || **other == none || other.ends_with(';') && !other.contains('{')
+        let ends = |other: &str| {
+            other == close || other == none || other.ends_with(';') && !other.contains('{')
         };
         let is_one_line = line.ends_with('}') || line.ends_with(';');
         let body = lines[index..].iter().position(|other| {
-            let at_indent = other.len() > indent.len() && !other[indent.len()..].starts_with(' ');
-            other.starts_with(indent) && at_indent && ends(&other)
+            let rest = other.strip_prefix(indent).unwrap_or("");
+            let at_indent = !rest.is_empty() && !rest.starts_with(' ');
+            at_indent && ends(other)
         });
         let length = if is_one_line {
             1
@@ -89,7 +90,8 @@ fn is_qualifier(word: &str) -> bool {
 
 #[test]
 fn a_function_is_measured_from_signature_to_brace() {
-    let text = "impl A {\n    pub(crate) async fn b(\n        c: u8,\n    ) -> u8 {\n        c\n    }\n\n    fn d() {}\n}\n";
+    let text = "impl A {\n    pub(crate) async fn b(\n        c: u8,\n    ) -> u8 {\n\
+                \x20       c\n    }\n\n    fn d() {}\n}\n";
     let found = functions(text);
     assert_eq!(found, [("b".to_owned(), 2, 5), ("d".to_owned(), 8, 1)]);
 }
