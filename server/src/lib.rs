@@ -1,4 +1,4 @@
-//! The server of Xiangyi: HTTP, store, writer, photographs, live feed, commands.
+//! The server of Xiangyi: HTTP, store, writer, photographs, live feed, commands, and the phone.
 //!
 //! Decisions about records live in `xiangyi-sync`; this crate moves bytes, time and rows. Time
 //! comes from `clock`, randomness from `entropy`, settings from `config`, and each engine's name
@@ -14,6 +14,7 @@ pub mod commands;
 pub mod config;
 pub mod entropy;
 pub mod live;
+pub mod phone;
 pub mod photos;
 pub mod problem;
 pub mod pulls;

@@ -115,7 +115,9 @@ fn uphold(world: &mut World, held: &Held, env: &Env<'_>) {
 fn grant(world: &mut World, held: Held, env: &Env<'_>) {
     let refusal = held.item.mutation.refusal;
     // The working time goes first: counted beside the whole record it would be one too many.
-    let refiled = refusal.and_then(|id| world.refusals.get(&id)).and_then(|r| r.refiled);
+    let refiled = refusal
+        .and_then(|id| world.refusals.get(&id))
+        .and_then(|r| r.refiled);
     if let Some(work_time) = refiled {
         merge::void_by_id(world, work_time, env);
     }

@@ -1,9 +1,13 @@
 //! The command line: one file per command.
 
 pub mod demo;
+mod demo_album;
+mod demo_check;
+mod demo_day;
 pub mod log;
 mod pack;
 mod people;
+mod phone;
 pub mod serve;
 
 use std::net::SocketAddr;
@@ -35,6 +39,10 @@ enum Command {
     /// Rule packs.
     #[command(subcommand)]
     Pack(pack::Pack),
+    /// A phone on the command line; one folder is one phone.
+    Phone(Box<phone::PhoneArgs>),
+    /// Play a recorded day against a running demo and check that phones equal server.
+    DemoDay(demo_day::DayArgs),
 }
 
 /// Where the data is.
@@ -103,6 +111,8 @@ pub fn run(cli: Cli) -> ExitCode {
             Command::Migrate(place) => runtime.block_on(serve::migrate(place.config()?)),
             Command::People(people) => runtime.block_on(people::run(people)),
             Command::Pack(pack) => pack::run(&pack),
+            Command::Phone(args) => runtime.block_on(phone::run(*args)),
+            Command::DemoDay(args) => runtime.block_on(demo_day::run(&args)),
         });
     match done {
         Ok(()) => ExitCode::SUCCESS,

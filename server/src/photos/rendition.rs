@@ -8,7 +8,9 @@ use std::io::Cursor;
 use fast_image_resize::Resizer;
 use image::codecs::jpeg::JpegEncoder;
 use image::metadata::Orientation;
-use image::{DynamicImage, ExtendedColorType, ImageFormat, ImageReader, Limits, RgbImage};
+use image::{
+    DynamicImage, ExtendedColorType, ImageDecoder, ImageFormat, ImageReader, Limits, RgbImage,
+};
 use xiangyi_proto::limits::{PHOTO_PIXELS_MAX, PHOTO_SIDE_MAX};
 use xiangyi_proto::photo::{Mime, Rendition};
 
@@ -28,7 +30,7 @@ pub struct Undecodable;
 /// Decodes a picture to the end and gives its upright width and height.
 pub fn measure(bytes: &[u8], mime: Mime) -> Result<(u32, u32), Undecodable> {
     let (width, height) = decoded(bytes, mime)?.dimensions();
-    Ok(if lies_down(orientation(bytes)) {
+    Ok(if lies_down(orientation(bytes, mime)) {
         (height, width)
     } else {
         (width, height)
@@ -39,7 +41,7 @@ pub fn measure(bytes: &[u8], mime: Mime) -> Result<(u32, u32), Undecodable> {
 pub fn make(bytes: &[u8], mime: Mime) -> Result<[(Rendition, Vec<u8>); 2], Undecodable> {
     let stored = decoded(bytes, mime)?;
     let mut view = DynamicImage::ImageRgb8(fitted(stored, Rendition::View)?);
-    view.apply_orientation(orientation(bytes));
+    view.apply_orientation(orientation(bytes, mime));
     let view = view.into_rgb8();
     let screen = encoded(&view, VIEW_QUALITY)?;
     let thumb = fitted(view, Rendition::Thumb)?;
@@ -53,13 +55,16 @@ pub fn make(bytes: &[u8], mime: Mime) -> Result<[(Rendition, Vec<u8>); 2], Undec
     Ok([(Rendition::Thumb, list), (Rendition::View, screen)])
 }
 
-fn decoded(bytes: &[u8], mime: Mime) -> Result<RgbImage, Undecodable> {
-    let format = match mime {
+const fn format_of(mime: Mime) -> ImageFormat {
+    match mime {
         Mime::Jpeg => ImageFormat::Jpeg,
         Mime::Png => ImageFormat::Png,
         Mime::Webp => ImageFormat::WebP,
-    };
-    let reader = || ImageReader::with_format(Cursor::new(bytes), format);
+    }
+}
+
+fn decoded(bytes: &[u8], mime: Mime) -> Result<RgbImage, Undecodable> {
+    let reader = || ImageReader::with_format(Cursor::new(bytes), format_of(mime));
     // The head alone says how large the picture is; a bomb is refused here.
     let (width, height) = reader().into_dimensions().map_err(|_| Undecodable)?;
     let pixels = u64::from(width) * u64::from(height);
@@ -77,13 +82,11 @@ fn decoded(bytes: &[u8], mime: Mime) -> Result<RgbImage, Undecodable> {
 }
 
 /// How the camera was held; a picture that does not say is upright.
-fn orientation(bytes: &[u8]) -> Orientation {
-    let read = exif::Reader::new().read_from_container(&mut Cursor::new(bytes));
-    let turned = read.ok().and_then(|exif| {
-        let field = exif.get_field(exif::Tag::Orientation, exif::In::PRIMARY)?;
-        let number = field.value.get_uint(0)?;
-        Orientation::from_exif(u8::try_from(number).ok()?)
-    });
+fn orientation(bytes: &[u8], mime: Mime) -> Orientation {
+    let reader = ImageReader::with_format(Cursor::new(bytes), format_of(mime));
+    let turned = reader
+        .into_decoder()
+        .and_then(|mut decoder| decoder.orientation());
     turned.unwrap_or(Orientation::NoTransforms)
 }
 

@@ -24,11 +24,15 @@ impl Rules for Client {
 
     fn derive(&self, record: &mut Record, _world: &World, _env: &Env<'_>) {
         record.village = record.text("/village").map(str::to_owned);
-        let unassigned = record.body.get("workers").is_none_or(|list| {
-            list.as_array().is_none_or(Vec::is_empty)
-        });
+        let unassigned = record
+            .body
+            .get("workers")
+            .is_none_or(|list| list.as_array().is_none_or(Vec::is_empty));
         // Whoever files a card without naming a worker serves that client.
-        if record.rev == 1 && unassigned && let Value::Object(body) = &mut record.body {
+        if record.rev == 1
+            && unassigned
+            && let Value::Object(body) = &mut record.body
+        {
             let from = record.estimated_at.min(record.received_at);
             let worker = serde_json::json!({ "person": record.author, "from": from });
             body.insert("workers".to_owned(), Value::Array(vec![worker]));

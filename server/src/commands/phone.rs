@@ -1,0 +1,133 @@
+//! `xiangyi phone`: a phone on the command line; one folder is one phone.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use crate::app::StartError;
+use crate::clock::Clock;
+use crate::entropy::Entropy;
+use crate::phone::show::{self, What};
+use crate::phone::{Action, Handset, ROUNDS_MAX, Told, replay};
+
+#[derive(Debug, Args)]
+pub struct PhoneArgs {
+    /// The phone's folder; made if absent.
+    #[arg(long)]
+    home: PathBuf,
+    /// The server's address, such as http://127.0.0.1:8080; remembered.
+    #[arg(long, global = true)]
+    server: Option<String>,
+    /// Milliseconds by which this phone's clock is wrong.
+    #[arg(long, global = true, allow_hyphen_values = true, default_value_t = 0)]
+    now_offset_ms: i64,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// 登录 Sign in and register this phone.
+    SignIn { telephone: String, password: String },
+    /// 同步 Send what waits, pull what is new, send photographs.
+    Sync {
+        /// Exchanges at most.
+        #[arg(long, default_value_t = ROUNDS_MAX)]
+        rounds: usize,
+        /// An offset to claim in place of the measured one.
+        #[arg(long, allow_hyphen_values = true)]
+        offline_clock_offset_ms: Option<i64>,
+    },
+    /// 查看 Show what is on the phone.
+    Show {
+        what: Option<What>,
+        #[arg(long)]
+        json: bool,
+    },
+    /// 守候 Wait for changes and print them, until stopped.
+    Watch,
+    /// 回放 Play a recorded file of this phone.
+    Replay { file: PathBuf },
+    #[command(flatten)]
+    Act(Box<Action>),
+}
+
+/// Runs one command on a phone.
+pub async fn run(args: PhoneArgs) -> Result<(), StartError> {
+    let clock = Clock::system();
+    let server = args.server.as_deref();
+    let entropy = Entropy::system();
+    let mut phone = Handset::open(&args.home, server, clock.clone(), entropy).await?;
+    phone.lie(args.now_offset_ms);
+    let done = command(&mut phone, args.command, &clock).await;
+    phone.close().await;
+    done
+}
+
+async fn command(phone: &mut Handset, command: Command, clock: &Clock) -> Result<(), StartError> {
+    match command {
+        Command::SignIn {
+            telephone,
+            password,
+        } => {
+            phone.sign_in(&telephone, &password).await?;
+            if let Some(person) = phone.person() {
+                println!("已登录 signed in: {} {}", person.id, person.name);
+                for at in &person.roles {
+                    println!("  {} {}", at.role.name(), at.unit);
+                }
+            }
+        }
+        Command::Sync {
+            rounds,
+            offline_clock_offset_ms,
+        } => {
+            phone.claim_offset(offline_clock_offset_ms);
+            let told = phone.sync(rounds).await?;
+            replay::print_told(&told);
+            if phone.waiting() > 0 {
+                println!("{} 条稍后再发 wait to be sent later", phone.waiting());
+            }
+            if !told.troubles.is_empty() {
+                return Err("not everything arrived; sync again later".into());
+            }
+        }
+        Command::Show { what, json } => show::print(phone.state(), what, json),
+        Command::Watch => watch(phone).await?,
+        Command::Replay { file } => replay::run(phone, &file, clock.now()).await?,
+        Command::Act(action) => {
+            let at = phone.now();
+            for entry in phone.act(&action, at).await? {
+                println!("{}", show::told(&entry, false));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Syncs whenever the server rings; ended by whoever started it.
+async fn watch(phone: &mut Handset) -> Result<(), StartError> {
+    print_changes(&phone.sync(ROUNDS_MAX).await?);
+    println!("守候中 watching; Ctrl-C ends it");
+    loop {
+        if phone.wait().await? {
+            print_changes(&phone.sync(ROUNDS_MAX).await?);
+        }
+    }
+}
+
+fn print_changes(told: &Told) {
+    for (kind, id, gone) in &told.rows {
+        if *gone {
+            println!("- {id}");
+        } else {
+            println!("+ {kind} {id}");
+        }
+    }
+    for entry in &told.entries {
+        println!("{}", show::told(entry, false));
+    }
+    for trouble in &told.troubles {
+        eprintln!("{trouble}");
+    }
+}

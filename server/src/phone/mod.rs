@@ -1,0 +1,363 @@
+//! The command-line phone: the phone's half of the exchange with a durable file and real HTTP.
+//!
+//! One folder is one phone: `phone.sqlite` and its photographs. What a person does is numbered and
+//! on disk before anything is sent; an answer changes the file in one transaction or not at all.
+//! The rules of the exchange are in `xiangyi_sync::phone`; none is repeated here.
+
+mod act;
+mod bodies;
+mod desk;
+mod http;
+mod mint;
+mod photo;
+pub mod replay;
+pub mod show;
+mod store;
+mod sync;
+mod trouble;
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use xiangyi_proto::account::{PersonCard, Refresh, Registered, SignIn, SignedIn};
+use xiangyi_proto::exchange::{Mutation, PhoneClock};
+use xiangyi_proto::problem;
+use xiangyi_sync::phone::{Entry, Phone, Place, Write};
+
+use crate::clock::Clock;
+use crate::entropy::Entropy;
+
+pub use act::Action;
+pub use http::Cut;
+pub use sync::{ROUNDS_MAX, Told};
+pub use trouble::Trouble;
+
+use desk::Desk;
+use http::{Api, Ask, Reply};
+use mint::Mint;
+use photo::Photo;
+use store::Store;
+
+/// A phone of one person in one folder.
+pub struct Handset {
+    home: PathBuf,
+    store: Store,
+    api: Api,
+    clock: Clock,
+    mint: Mint,
+    session: Option<Session>,
+    state: Phone,
+    /// Milliseconds by which this phone's clock is wrong.
+    lie_ms: i64,
+    /// Stands in for the measured offset: a phone that measured badly.
+    claimed_offset_ms: Option<i64>,
+    /// The last request of an exchange, to be sent once more.
+    last_sent: Option<Vec<u8>>,
+}
+
+/// Who is signed in, and with what.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Session {
+    person: PersonCard,
+    access_token: String,
+    refresh_token: String,
+}
+
+/// A moment as a phone knows it.
+#[derive(Debug, Clone, Copy)]
+pub struct Moment {
+    /// What the phone's clock says, or said.
+    pub wall_ms: i64,
+    /// The time now, corrected by the measured offset; for plans, not for acts.
+    pub true_ms: i64,
+    /// What to add to the phone's clock.
+    pub offset_ms: i64,
+}
+
+impl Handset {
+    /// Opens the phone in a folder, made if absent. A server that is named is remembered.
+    ///
+    /// # Errors
+    /// When the folder or its file cannot be used, or no server was ever named.
+    pub async fn open(
+        home: &Path,
+        server: Option<&str>,
+        clock: Clock,
+        entropy: Entropy,
+    ) -> Result<Self, Trouble> {
+        let store = Store::open(home).await?;
+        let server = match server {
+            Some(server) => {
+                let server = server.trim_end_matches('/').to_owned();
+                store.put("server", &server).await?;
+                server
+            }
+            None => store.get("server").await?.ok_or_else(|| {
+                Trouble::words(
+                    "还不知道服务器地址，请加上 --server。",
+                    "The server is not known yet; name it with --server.",
+                )
+            })?,
+        };
+        let session = match store.get("session").await? {
+            Some(text) => Some(serde_json::from_str(&text).map_err(Trouble::damaged)?),
+            None => None,
+        };
+        let state = store.load().await?;
+        Ok(Self {
+            home: home.to_owned(),
+            api: Api::new(&server)?,
+            mint: Mint::new(&state.device, entropy),
+            store,
+            clock,
+            session,
+            state,
+            lie_ms: 0,
+            claimed_offset_ms: None,
+            last_sent: None,
+        })
+    }
+
+    /// What the phone holds.
+    pub const fn state(&self) -> &Phone {
+        &self.state
+    }
+
+    /// Who is signed in.
+    pub fn person(&self) -> Option<&PersonCard> {
+        self.session.as_ref().map(|session| &session.person)
+    }
+
+    /// Makes the phone's clock wrong by so many milliseconds from now on.
+    pub const fn lie(&mut self, ms: i64) {
+        self.lie_ms = ms;
+    }
+
+    /// Names an offset in place of the measured one.
+    pub const fn claim_offset(&mut self, ms: Option<i64>) {
+        self.claimed_offset_ms = ms;
+    }
+
+    /// Cuts the next request, before it is sent or after.
+    pub const fn cut(&mut self, cut: Option<Cut>) {
+        self.api.cut = cut;
+    }
+
+    /// Folds the phone's file together; nothing more is done with it.
+    pub async fn close(&self) {
+        self.store.close().await;
+    }
+
+    /// Forgets what was measured of the clock, as a phone whose battery ran out does.
+    ///
+    /// # Errors
+    /// When the phone's file does not take it.
+    pub async fn forget_offset(&mut self) -> Result<(), Trouble> {
+        self.store.remove("offset_ms").await?;
+        self.state.offset_ms = None;
+        Ok(())
+    }
+
+    /// Now.
+    pub fn now(&self) -> Moment {
+        self.at(self.clock.now())
+    }
+
+    /// A moment of the true time, as this phone's clock would have shown it.
+    pub fn at(&self, at_ms: i64) -> Moment {
+        let offset_ms = self.state.offset_ms.unwrap_or(0);
+        Moment {
+            wall_ms: at_ms + self.lie_ms,
+            true_ms: self.clock.now() + self.lie_ms + offset_ms,
+            offset_ms,
+        }
+    }
+
+    fn wall_ms(&self) -> i64 {
+        self.clock.now() + self.lie_ms
+    }
+
+    fn phone_clock(&self) -> PhoneClock {
+        PhoneClock {
+            wall_ms: self.wall_ms(),
+            monotonic_ms: None,
+            boot: None,
+            offset_ms: self.claimed_offset_ms.or(self.state.offset_ms),
+            offset_age_ms: None,
+        }
+    }
+
+    /// Signs in and registers the phone. Another person's phone must have sent everything first.
+    ///
+    /// # Errors
+    /// When the server does not know telephone and password, or records of another wait here.
+    pub async fn sign_in(&mut self, telephone: &str, password: &str) -> Result<(), Trouble> {
+        let ask = SignIn {
+            telephone: telephone.to_owned(),
+            password: password.to_owned(),
+            cookie: false,
+        };
+        let reply = self
+            .api
+            .send(&Ask::json("/v1/sessions", &ask), None)
+            .await?;
+        let signed: SignedIn = reply.json()?;
+        let same = self.person().is_some_and(|own| own.id == signed.person.id);
+        if !same && self.waiting() > 0 {
+            return Err(Trouble::words(
+                "这台手机上还有别人没有上传的记录，请先由本人同步。",
+                "Records of another person still wait on this phone; they must sync first.",
+            ));
+        }
+        if !same {
+            self.store.clear().await?;
+            self.state = Phone::default();
+        }
+        self.keep_session(signed).await?;
+        if self.state.device.is_empty() {
+            self.register().await?;
+        }
+        Ok(())
+    }
+
+    /// Records that are not answered yet.
+    pub fn waiting(&self) -> usize {
+        let entries = self.state.entries.values();
+        entries.filter(|entry| entry.place == Place::Outbox).count()
+    }
+
+    async fn keep_session(&mut self, signed: SignedIn) -> Result<(), Trouble> {
+        let session = Session {
+            person: signed.person,
+            access_token: signed.access_token,
+            refresh_token: signed.refresh_token,
+        };
+        let text = serde_json::to_string(&session).expect("a session is JSON");
+        self.store.put("session", &text).await?;
+        self.session = Some(session);
+        Ok(())
+    }
+
+    fn session(&self) -> Result<&Session, Trouble> {
+        self.session
+            .as_ref()
+            .ok_or_else(|| Trouble::words("请先登录。", "Sign in first."))
+    }
+
+    /// Asks as the person who is signed in; an access token that ended is renewed once.
+    async fn call(&mut self, ask: &Ask) -> Result<Reply, Trouble> {
+        let token = self.session()?.access_token.clone();
+        match self.api.send(ask, Some(&token)).await {
+            Err(Trouble::Problem(problem)) if problem.code == problem::TOKEN_EXPIRED.name => {}
+            // An answer to HEAD has no words.
+            Err(Trouble::Status(401)) => {}
+            other => return other,
+        }
+        self.refresh().await?;
+        let token = self.session()?.access_token.clone();
+        self.api.send(ask, Some(&token)).await
+    }
+
+    /// Renews the tokens; the old refresh token stays good until the new one is used.
+    async fn refresh(&mut self) -> Result<(), Trouble> {
+        let ask = Refresh {
+            refresh_token: self.session()?.refresh_token.clone(),
+        };
+        let ask = Ask::json("/v1/sessions/refresh", &ask);
+        let reply = self.api.send(&ask, None).await?;
+        self.keep_session(reply.json()?).await
+    }
+
+    /// Registers this phone anew; what still waits gets new numbers.
+    async fn register(&mut self) -> Result<(), Trouble> {
+        let reply = self.call(&Ask::post("/v1/devices", Vec::new())).await?;
+        let registered: Registered = reply.json()?;
+        let offset_ms = registered.server_time - self.wall_ms();
+        let mut after = self.state.clone();
+        after.device.clone_from(&registered.device);
+        after.offset_ms = Some(offset_ms);
+        let waiting: Vec<Entry> = after
+            .entries
+            .values()
+            .filter(|entry| entry.place == Place::Outbox)
+            .cloned()
+            .collect();
+        let mut renamed = Vec::with_capacity(waiting.len());
+        for mut entry in waiting {
+            after.entries.remove(&entry.n);
+            let was = std::mem::replace(&mut entry.n, after.number());
+            entry.raw = renumbered(&entry)?;
+            renamed.push((was, entry));
+        }
+        self.store
+            .rename(&registered.device, offset_ms, after.next_n, &renamed)
+            .await?;
+        for (_, entry) in renamed {
+            after.write(&Write::Entry(Box::new(entry)));
+        }
+        self.state = after;
+        self.mint.rename(&registered.device);
+        Ok(())
+    }
+
+    /// Does what a person did: numbered, written down, not sent. Gives the new entries.
+    ///
+    /// # Errors
+    /// When it names something this phone does not know, or the file does not take it.
+    pub async fn act(&mut self, action: &Action, at: Moment) -> Result<Vec<Entry>, Trouble> {
+        let mut photos = Vec::new();
+        if let Action::Visit(visit) = action {
+            for file in &visit.photos {
+                photos.push(photo::take(&self.home, file).await?);
+            }
+        }
+        let cleaned = act::cleaned(action).await?;
+        let person = self.session()?.person.clone();
+        let mut desk = Desk {
+            person: &person,
+            at,
+            state: &self.state,
+            mint: &mut self.mint,
+        };
+        let drafts = desk.drafts(action, &photos, cleaned)?;
+        self.append(drafts, &photos, at.wall_ms).await
+    }
+
+    async fn append(
+        &mut self,
+        drafts: Vec<Mutation>,
+        photos: &[Photo],
+        created_at: i64,
+    ) -> Result<Vec<Entry>, Trouble> {
+        let about = drafts.first().map(|first| (first.id, first.unit.clone()));
+        let mut entries = Vec::with_capacity(drafts.len());
+        for mut mutation in drafts {
+            mutation.n = self.state.number();
+            entries.push(Entry {
+                n: mutation.n,
+                record: mutation.id,
+                kind: mutation.kind.clone(),
+                raw: serde_json::to_string(&mutation).expect("a mutation is JSON"),
+                created_at,
+                place: Place::Outbox,
+                verdict: None,
+                unanswered: 0,
+                retry_at: 0,
+            });
+        }
+        if let Some((record, unit)) = about {
+            self.store.append(&entries, photos, record, &unit).await?;
+        }
+        for entry in &entries {
+            self.state.write(&Write::Entry(Box::new(entry.clone())));
+        }
+        Ok(entries)
+    }
+}
+
+/// The bytes of an entry under its new number.
+fn renumbered(entry: &Entry) -> Result<String, Trouble> {
+    let mut mutation: Mutation = serde_json::from_str(&entry.raw).map_err(Trouble::damaged)?;
+    mutation.n = entry.n;
+    Ok(serde_json::to_string(&mutation).expect("a mutation is JSON"))
+}

@@ -1,0 +1,189 @@
+//! What a phone shows: plain words, Chinese first, or JSON for scripts.
+
+use clap::ValueEnum;
+use serde_json::json;
+use uuid::Uuid;
+use xiangyi_proto::verdict::{RuleRef, Verdict, VerdictName};
+use xiangyi_sync::phone::{Entry, Held, Phone, Place};
+
+use super::desk::refusal_of;
+
+/// A part of the phone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum What {
+    /// What waits to be sent.
+    Outbox,
+    /// Rows of the streams this person reads.
+    Rows,
+    /// What was refused, what needs a decision, what was not understood.
+    Refused,
+    /// What is stored and not final.
+    Held,
+    /// Streams and how many rows each has.
+    Streams,
+}
+
+/// Prints a part of a phone, or a summary of all.
+pub fn print(phone: &Phone, what: Option<What>, as_json: bool) {
+    let lines = match what {
+        None => vec![summary(phone, as_json)],
+        Some(What::Rows) => rows(phone, as_json),
+        Some(What::Streams) => streams(phone, as_json),
+        Some(what) => phone
+            .entries
+            .values()
+            .filter(|entry| is_in(entry.place, what))
+            .map(|entry| told(entry, as_json))
+            .collect(),
+    };
+    if lines.is_empty() && !as_json {
+        println!("（空 nothing here）");
+    }
+    lines.iter().for_each(|line| println!("{line}"));
+}
+
+fn is_in(place: Place, what: What) -> bool {
+    match place {
+        Place::Outbox => what == What::Outbox,
+        Place::Held => what == What::Held,
+        Place::Refused | Place::NeedsYou | Place::Quarantined => what == What::Refused,
+        Place::Committed => false,
+    }
+}
+
+/// A place in words.
+pub const fn place_words(place: Place) -> &'static str {
+    match place {
+        Place::Outbox => "待上传 waiting to be sent",
+        Place::Held => "已存好，待定 stored, not final",
+        Place::Refused => "没有收下 not accepted",
+        Place::NeedsYou => "需要您决定 needs you",
+        Place::Quarantined => "内容有误，留在手机上 not understood, kept here",
+        Place::Committed => "已收下 accepted",
+    }
+}
+
+fn summary(phone: &Phone, as_json: bool) -> String {
+    let count = |place: Place| phone.entries.values().filter(|e| e.place == place).count();
+    let places = [
+        ("outbox", Place::Outbox),
+        ("held", Place::Held),
+        ("refused", Place::Refused),
+        ("needs_you", Place::NeedsYou),
+        ("quarantined", Place::Quarantined),
+        ("committed", Place::Committed),
+    ];
+    if as_json {
+        let counts: serde_json::Map<_, _> = places
+            .into_iter()
+            .map(|(name, place)| (name.to_owned(), count(place).into()))
+            .collect();
+        let (rows, streams) = (phone.rows.len(), phone.streams.len());
+        let all = json!({ "entries": counts, "rows": rows, "streams": streams });
+        return all.to_string();
+    }
+    let mut text = String::new();
+    for (_, place) in places {
+        text.push_str(&format!("{:>6}  {}\n", count(place), place_words(place)));
+    }
+    let (rows, streams) = (phone.rows.len(), phone.streams.len());
+    text.push_str(&format!("{rows:>6}  数据行 rows in {streams} streams"));
+    text
+}
+
+fn rows(phone: &Phone, as_json: bool) -> Vec<String> {
+    let line = |((shard, stream, id), held): (&(i64, String, Uuid), &Held)| {
+        let body = held.row.body.as_ref().map_or("{}", |raw| raw.get());
+        if as_json {
+            let row = serde_json::to_string(&held.row).expect("a row is JSON");
+            return format!("{{\"shard\":{shard},\"stream\":\"{stream}\",\"row\":{row}}}");
+        }
+        let (kind, rev) = (&held.row.kind, held.row.rev);
+        format!("{stream}  {kind}  {id}  rev {rev}  {body}")
+    };
+    phone.rows.iter().map(line).collect()
+}
+
+fn streams(phone: &Phone, as_json: bool) -> Vec<String> {
+    let line = |(shard, stream): &(i64, String)| {
+        let mine = |key: &&(i64, String, Uuid)| key.0 == *shard && key.1 == *stream;
+        let count = phone.rows.keys().filter(mine).count();
+        if as_json {
+            return json!({ "shard": shard, "stream": stream, "rows": count }).to_string();
+        }
+        format!("{count:>6}  {shard}  {stream}")
+    };
+    phone.streams.iter().map(line).collect()
+}
+
+/// One entry in words, or as it is kept.
+pub fn told(entry: &Entry, as_json: bool) -> String {
+    if as_json {
+        return serde_json::to_string(entry).expect("an entry is JSON");
+    }
+    let (n, kind, record) = (entry.n, &entry.kind, entry.record);
+    let mut text = format!("#{n}  {kind}  {record}  {}", place_words(entry.place));
+    if let Some(verdict) = &entry.verdict {
+        text.push_str(&verdict_words(verdict));
+    }
+    text
+}
+
+/// A verdict in words: rule and clause, what to do, what was noticed, what the server derived.
+pub fn verdict_words(verdict: &Verdict) -> String {
+    if let (VerdictName::Duplicate, Some(was)) = (verdict.verdict, &verdict.was) {
+        return format!("\n  重复发送，答复同前 sent before:{}", verdict_words(was));
+    }
+    let mut text = String::new();
+    let mut line = |words: String| {
+        text.push_str("\n  ");
+        text.push_str(&words);
+    };
+    if let Some(rule) = &verdict.rule {
+        line(cited(rule));
+    }
+    for words in [&verdict.message, &verdict.message_en]
+        .into_iter()
+        .flatten()
+    {
+        line(words.clone());
+    }
+    for error in &verdict.errors {
+        line(format!(
+            "{}: {} {}",
+            error.pointer, error.detail, error.detail_en
+        ));
+    }
+    for pointer in &verdict.fields {
+        line(format!(
+            "{pointer}: 已被别人改过 changed by somebody else meanwhile"
+        ));
+    }
+    if let Some(refusal) = refusal_of(verdict) {
+        line(format!(
+            "拒收编号 refusal {refusal}: {}",
+            verdict.instead.join(", ")
+        ));
+    }
+    for notice in &verdict.notices {
+        line(format!(
+            "提示 notice {}: {}",
+            cited(&notice.rule),
+            notice.message
+        ));
+        line(notice.message_en.clone());
+    }
+    if let Some(state) = verdict.derived.as_ref().and_then(|d| d.get("state")) {
+        let rank = verdict.derived.as_ref().and_then(|d| d.get("rank"));
+        let rank = rank.map(|rank| format!(" #{rank}")).unwrap_or_default();
+        line(format!(
+            "状态 state: {}{rank}",
+            state.as_str().unwrap_or("")
+        ));
+    }
+    text
+}
+
+fn cited(rule: &RuleRef) -> String {
+    format!("{} {}", rule.id, rule.clause).trim_end().to_owned()
+}

@@ -1,0 +1,85 @@
+//! What can go wrong on a phone, in words for whoever holds it: Chinese first, then English.
+
+use xiangyi_proto::problem::Problem;
+
+/// Why something did not work. Nothing that was written down is lost by any of these.
+#[derive(Debug)]
+pub enum Trouble {
+    /// No answer came: no network, too slow, cut.
+    Offline(String),
+    /// The server said no and why.
+    Problem(Box<Problem>),
+    /// The server answered with this status and without words.
+    Status(u16),
+    /// The phone's own file or folder failed.
+    Store(sqlx::Error),
+    /// Something else: Chinese, English.
+    Words(String, String),
+}
+
+impl Trouble {
+    /// Plain words.
+    pub fn words(zh: &str, en: &str) -> Self {
+        Self::Words(zh.to_owned(), en.to_owned())
+    }
+
+    /// A file of the phone that does not hold what it should.
+    pub(super) fn damaged(error: serde_json::Error) -> Self {
+        Self::Words(
+            "手机里的文件或服务器的回答读不懂。".to_owned(),
+            format!("The phone's file or the server's answer cannot be read: {error}"),
+        )
+    }
+
+    /// A file outside that cannot be read or written.
+    pub(super) fn file(path: &std::path::Path, error: &std::io::Error) -> Self {
+        Self::Words(
+            format!("文件用不了：{}", path.display()),
+            format!("The file cannot be used: {error}"),
+        )
+    }
+
+    /// The server's code, if it gave one.
+    pub fn code(&self) -> Option<&str> {
+        match self {
+            Self::Problem(problem) => Some(&problem.code),
+            _ => None,
+        }
+    }
+}
+
+impl std::fmt::Display for Trouble {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Offline(why) => write!(
+                f,
+                "连不上服务器，记录都在手机上，稍后再同步。\n  No answer from the server; your \
+                 records are on the phone, sync again later ({why})."
+            ),
+            Self::Problem(problem) => {
+                write!(f, "{}\n  {}", problem.detail, problem.detail_en)?;
+                for error in &problem.errors {
+                    let (at, zh, en) = (&error.pointer, &error.detail, &error.detail_en);
+                    write!(f, "\n  {at}: {zh} {en}")?;
+                }
+                Ok(())
+            }
+            Self::Status(status) => write!(
+                f,
+                "服务器回答 {status}，没有说明。\n  The server answered {status} without words."
+            ),
+            Self::Store(error) => {
+                write!(f, "手机的存储出错。\n  The phone's storage failed: {error}")
+            }
+            Self::Words(zh, en) => write!(f, "{zh}\n  {en}"),
+        }
+    }
+}
+
+impl std::error::Error for Trouble {}
+
+impl From<sqlx::Error> for Trouble {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Store(error)
+    }
+}
