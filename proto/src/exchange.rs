@@ -128,7 +128,7 @@ pub enum Form {
     Columns,
 }
 
-/// What still waits on the phone.
+/// What still waits on the phone beside this request.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Unsent {
     #[serde(default)]

@@ -23,6 +23,7 @@ pub mod router;
 pub mod store;
 pub mod tasks;
 pub mod ticker;
+pub mod units;
 pub mod writer;
 
 pub use commands::serve::serve;

@@ -27,6 +27,15 @@ impl Regions {
         self.names.get(code).map(String::as_str)
     }
 
+    /// Says whether a unit exists: it is in the table, or its county is and has no units there.
+    pub fn knows(&self, unit: &str) -> bool {
+        if self.names.contains_key(unit) {
+            return true;
+        }
+        let county = unit.get(..6).unwrap_or(unit);
+        self.names.contains_key(county) && self.under(county, 9).next().is_none()
+    }
+
     /// The name of a unit as people say it: 星沙街道社工站, 长沙县社工总站.
     pub fn unit_name(&self, code: &str) -> String {
         let name = self.name(code).unwrap_or(code);

@@ -134,6 +134,10 @@ impl World {
                 .clone();
             let mut row = row(record, copy);
             row.home = *home;
+            // The ledger counts by clause and office, never by worker.
+            if record.kind == Kind::Refusal && !home {
+                row.author.clear();
+            }
             row.field_revs = home.then(|| {
                 serde_json::to_string(&record.field_revs).expect("a map of numbers can be written")
             });

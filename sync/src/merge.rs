@@ -281,7 +281,11 @@ fn knew(item: &Admitted, record: &Record) -> bool {
     record.author == item.person || record.unit == item.mutation.unit
 }
 
+/// The unit must be the record's own: a grant elsewhere does not reach it.
 fn may_touch(world: &World, item: &Admitted, record: &Record) -> bool {
+    if item.mutation.unit != record.unit {
+        return false;
+    }
     if record.author == item.person {
         return true;
     }

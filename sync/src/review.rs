@@ -220,7 +220,9 @@ pub fn split_fault(world: &World, item: &Admitted, kind: Kind) -> Option<&'stati
     let Some(refusal) = refusal else {
         return Some("not-found");
     };
-    if refusal.refiled.is_some() || refusal.state != "open" {
+    // The parts may come in either order.
+    let open = matches!(refusal.state.as_str(), "open" | "split");
+    if refusal.refiled.is_some() || !open {
         return Some("refusal-used");
     }
     let cleaned = world
@@ -234,8 +236,10 @@ pub fn split_fault(world: &World, item: &Admitted, kind: Kind) -> Option<&'stati
 /// Marks the refusal that a stored record answers.
 pub fn note_refiling(world: &mut World, record: &Record, env: &Env<'_>) {
     if record.kind == Kind::WorkTime {
-        if let Some(refusal) = id_at(record.body.get("refusal")) {
-            gate::restate(world, refusal, "refiled", Some(record.id), env);
+        if let Some(id) = id_at(record.body.get("refusal")) {
+            let split = world.refusals.get(&id).is_some_and(|r| r.state == "split");
+            let state = if split { "split" } else { "refiled" };
+            gate::restate(world, id, state, Some(record.id), env);
         }
         return;
     }

@@ -52,6 +52,11 @@ const WORDS: &[(&str, &str, &str)] = &[
          or appeal.",
     ),
     (
+        "appeal",
+        "申诉已收到，由另一位审核员复核，结果会通知您；在此之前内容不会丢。",
+        "The appeal has come in. Another reviewer looks at it and you will be told; nothing is lost.",
+    ),
+    (
         "appeal-once",
         "这次拒收已经申诉过，或内容与原记录不同。每次拒收可以申诉一次，须用原内容。",
         "This refusal was appealed before, or the content differs. Each refusal can be appealed \

@@ -7,7 +7,9 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use xiangyi_proto::exchange::{Answer, Exchange, Next, PROTOCOL, PushAnswer, Unanswered, Unsent};
+use xiangyi_proto::exchange::{
+    Answer, Exchange, Next, PROTOCOL, PullAsk, PushAnswer, Unanswered, Unsent,
+};
 use xiangyi_proto::ids::Shard;
 use xiangyi_proto::limits::{LIMITS, POLL_MS, PUSH_BYTES_MAX, PUSH_ITEMS_MAX, RETRY_MS};
 use xiangyi_proto::problem;
@@ -19,10 +21,11 @@ use xiangyi_sync::world::Admitted;
 use super::body;
 use crate::app::App;
 use crate::caller::Caller;
+use crate::live::Ring;
 use crate::problem::ApiError;
 use crate::pulls::{self, Page};
 use crate::store::sessions::{self, DeviceRow, Seen};
-use crate::store::views;
+use crate::store::{Tx, views};
 use crate::writer::{Done, NoAnswer, Work};
 
 /// `POST /v1/sync`.
@@ -106,10 +109,11 @@ fn admitted(
     let mut numbers = BTreeSet::new();
     let mut items = Vec::with_capacity(mutations.len());
     for (index, raw) in mutations.iter().enumerate() {
-        let item = admit::admit(raw, &sender, &packs).map_err(|_| {
+        let mut item = admit::admit(raw, &sender, &packs).map_err(|_| {
             let pointer = format!("/push/mutations/{index}/n");
             ApiError::new(problem::INVALID_ENVELOPE).at(&pointer, "required")
         })?;
+        crate::units::settle(app, caller, &mut item);
         if !numbers.insert(item.mutation.n) {
             let pointer = format!("/push/mutations/{index}/n");
             return Err(ApiError::new(problem::INVALID_ENVELOPE).at(&pointer, "duplicate-number"));
@@ -244,40 +248,91 @@ async fn pulled(
     Ok(())
 }
 
+/// What a long poll may say.
+#[derive(Debug, Default, serde::Deserialize)]
+pub struct WaitAsk {
+    /// Where the phone stands; a change that came before the wait then answers at once.
+    #[serde(default)]
+    cursor: Option<String>,
+}
+
 /// `POST /v1/sync/wait`: answers when something in the view changes, or after 25 seconds.
 ///
 /// # Errors
-/// When the database does not answer.
-pub async fn wait(State(app): State<App>, caller: Caller) -> Result<Response, ApiError> {
+/// When the cursor is none or the database does not answer.
+pub async fn wait(
+    State(app): State<App>,
+    caller: Caller,
+    headers: HeaderMap,
+    bytes: Bytes,
+) -> Result<Response, ApiError> {
+    let ask: WaitAsk = match bytes.is_empty() {
+        true => WaitAsk::default(),
+        false => body::json(&headers, &bytes)?,
+    };
     let mut rings = app.live.listen();
     let mut tx = app.db.read().await?;
     let view = views::of(&mut tx, &caller.person, &caller.grants, app.clock.now()).await?;
+    if ask.cursor.is_some() && is_behind(&app, &caller, &mut tx, &view, ask.cursor).await? {
+        return Ok(poke());
+    }
     drop(tx);
     let streams: BTreeSet<(i64, String)> = view
         .streams
         .into_iter()
         .map(|stream| (stream.shard, stream.stream))
         .collect();
-    let poked = async {
-        loop {
-            match rings.recv().await {
-                Ok(ring) => {
-                    let unknown = ring.streams.is_empty();
-                    let mine = |name: &String| streams.contains(&(ring.shard.0, name.clone()));
-                    if unknown || ring.streams.iter().any(mine) {
-                        return;
-                    }
-                }
-                Err(tokio::sync::broadcast::error::RecvError::Lagged(_)) => return,
-                Err(tokio::sync::broadcast::error::RecvError::Closed) => {
-                    std::future::pending::<()>().await;
+    let limit = std::time::Duration::from_secs(xiangyi_proto::limits::WAIT_SECONDS_MAX);
+    Ok(
+        match tokio::time::timeout(limit, rung(&mut rings, &streams)).await {
+            Ok(()) => poke(),
+            Err(_) => StatusCode::NO_CONTENT.into_response(),
+        },
+    )
+}
+
+fn poke() -> Response {
+    Json(serde_json::json!({ "poke": true })).into_response()
+}
+
+/// Whether a pull from this cursor would bring anything.
+async fn is_behind(
+    app: &App,
+    caller: &Caller,
+    tx: &mut Tx,
+    view: &views::View,
+    cursor: Option<String>,
+) -> Result<bool, ApiError> {
+    let ask = PullAsk {
+        cursor,
+        max_bytes: Some(1),
+        form: None,
+        sums: false,
+    };
+    let kinds = BTreeMap::new();
+    match pulls::page(tx, &app.sealer, &caller.person, view, &ask, &kinds).await? {
+        Page::NotACursor => Err(ApiError::new(problem::CURSOR_INVALID)),
+        Page::Ready(page) => Ok(!page.changes.is_empty() || !page.leave.is_empty()),
+    }
+}
+
+/// Waits for a commit that touches one of these streams.
+async fn rung(
+    rings: &mut tokio::sync::broadcast::Receiver<std::sync::Arc<Ring>>,
+    streams: &BTreeSet<(i64, String)>,
+) {
+    use tokio::sync::broadcast::error::RecvError;
+    loop {
+        match rings.recv().await {
+            Ok(ring) => {
+                let unknown = ring.streams.is_empty();
+                let mine = |name: &String| streams.contains(&(ring.shard.0, name.clone()));
+                if unknown || ring.streams.iter().any(mine) {
+                    return;
                 }
             }
+            Err(RecvError::Lagged(_)) => return,
+            Err(RecvError::Closed) => std::future::pending::<()>().await,
         }
-    };
-    let limit = std::time::Duration::from_secs(xiangyi_proto::limits::WAIT_SECONDS_MAX);
-    Ok(match tokio::time::timeout(limit, poked).await {
-        Ok(()) => Json(serde_json::json!({ "poke": true })).into_response(),
-        Err(_) => StatusCode::NO_CONTENT.into_response(),
-    })
+    }
 }

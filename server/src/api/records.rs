@@ -341,7 +341,8 @@ async fn write(
         clock: None,
         received_at: now,
     };
-    let item = admit::admit_built(mutation, key, &sender, &app.writer.packs());
+    let mut item = admit::admit_built(mutation, key, &sender, &app.writer.packs());
+    crate::units::settle(app, caller, &mut item);
     let shard = item.shard;
     let mut parts = app.writer.write(shard, Work::Items(vec![item])).await;
     match parts.pop() {

@@ -146,7 +146,8 @@ pub async fn add_device(
     Ok(changed == 1)
 }
 
-const SEEN: &str = "UPDATE device SET last_seen_at = $2, saved_below = $3, \
+const SEEN: &str = "UPDATE device SET last_seen_at = $2, \
+     saved_below = CASE WHEN saved_below < $3 THEN $3 ELSE saved_below END, \
      waiting_records = $4, waiting_photos = $5, oldest_waiting_ms = $6 WHERE id = $1";
 
 /// What a phone said of itself.

@@ -44,6 +44,7 @@ impl Phone {
             let raw = RawValue::from_string(entry.raw.clone()).expect("an entry is JSON");
             mutations.push(raw);
         }
+        let sent = mutations.len();
         let waiting = || {
             self.entries
                 .values()
@@ -65,7 +66,7 @@ impl Phone {
                 sums: true,
             }),
             unsent: Some(Unsent {
-                records: waiting().count() as i64,
+                records: (waiting().count() - sent) as i64,
                 photos: 0,
                 oldest_ms: oldest.map_or(0, |at| (now - at).max(0)),
             }),

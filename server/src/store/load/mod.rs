@@ -1,0 +1,310 @@
+//! Loading a world: what `wants` names, each kind of key in one batched read.
+//!
+//! Runs under the shard's lock, after the counter row has been taken.
+
+mod answers;
+mod held;
+mod places;
+mod records;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sqlx::FromRow;
+use uuid::Uuid;
+use xiangyi_proto::kinds::Kind;
+use xiangyi_proto::role::Role;
+use xiangyi_sync::policy::{Fact, FactKey, FactKind};
+use xiangyi_sync::wants::Wants;
+use xiangyi_sync::world::{Granted, Refusal, World};
+
+use super::batch::{self, in_ids, in_texts};
+use super::dialect::Dual;
+use super::{StoreError, Tx, broken};
+use crate::accounts::seal::Sealer;
+use crate::on;
+
+/// Loads everything these keys name.
+pub async fn load(
+    tx: &mut Tx,
+    sealer: &Sealer,
+    world: &mut World,
+    wants: Wants,
+) -> Result<(), StoreError> {
+    answers::numbers(tx, world, &wants).await?;
+    if !wants.records.is_empty() {
+        records::records(tx, sealer, world, &wants.records).await?;
+    }
+    if !wants.held.is_empty() {
+        held::held(tx, sealer, world, &wants.held).await?;
+    }
+    places::slots_and_claims(tx, world, &wants).await?;
+    if !wants.facts.is_empty() {
+        facts(tx, world, &wants.facts).await?;
+    }
+    refusals(tx, world, &wants).await?;
+    if !wants.grants.is_empty() {
+        grants(tx, world, &wants.grants).await?;
+    }
+    photos(tx, world, &wants).await?;
+    if !wants.reviews_of.is_empty() {
+        deciders(tx, world, &wants.reviews_of).await?;
+    }
+    world.seen.absorb(wants);
+    Ok(())
+}
+
+/// Index: the primary key of `fact`.
+const FACTS: Dual = in_texts!(
+    "SELECT key, from_ms, to_ms, person, record, note FROM fact \
+     WHERE shard = $1 AND kind = $3 AND from_ms <= $4 AND to_ms >= $5 AND key",
+    ""
+);
+
+#[derive(FromRow)]
+struct FactRow {
+    key: String,
+    from_ms: i64,
+    to_ms: i64,
+    person: String,
+    record: Vec<u8>,
+    note: String,
+}
+
+async fn facts(
+    tx: &mut Tx,
+    world: &mut World,
+    wanted: &BTreeSet<FactKey>,
+) -> Result<(), StoreError> {
+    let mut by_kind: BTreeMap<FactKind, (BTreeSet<&str>, i64, i64)> = BTreeMap::new();
+    for key in wanted {
+        let group = by_kind
+            .entry(key.kind)
+            .or_insert_with(|| (BTreeSet::new(), i64::MAX, i64::MIN));
+        group.0.insert(&key.key);
+        group.1 = group.1.min(key.from_ms);
+        group.2 = group.2.max(key.to_ms);
+    }
+    for (kind, (keys, from, to)) in by_kind {
+        let keys: Vec<&str> = keys.into_iter().collect();
+        let (sql, keys) = (tx.text(&FACTS), batch::list(&keys));
+        let shard = world.shard.0;
+        let rows: Vec<FactRow> = on!(tx, |c| sqlx::query_as(sql)
+            .bind(shard)
+            .bind(keys)
+            .bind(kind.number())
+            .bind(to)
+            .bind(from)
+            .fetch_all(c)
+            .await)?;
+        for row in rows {
+            let fact = Fact {
+                kind,
+                key: row.key,
+                from_ms: row.from_ms,
+                to_ms: row.to_ms,
+                person: row.person,
+                record: id(&row.record)?,
+                note: row.note,
+            };
+            if !world.facts.contains(&fact) {
+                world.facts.push(fact);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Index: the primary key of `refusal`.
+const REFUSALS: Dual = in_ids!(
+    "SELECT id, seq, record, kind, device, n, author, unit, rule, pack, version, clause, office, \
+     minutes, received_at, state, refiled, content FROM refusal WHERE shard = $1 AND id",
+    ""
+);
+/// Index: `refusal(shard, record)`.
+const REFUSALS_OF: Dual = in_ids!(
+    "SELECT id, seq, record, kind, device, n, author, unit, rule, pack, version, clause, office, \
+     minutes, received_at, state, refiled, content FROM refusal WHERE shard = $1 AND record",
+    ""
+);
+
+#[derive(FromRow)]
+struct RefusalRow {
+    id: Vec<u8>,
+    seq: i64,
+    record: Vec<u8>,
+    kind: i64,
+    device: String,
+    n: i64,
+    author: String,
+    unit: String,
+    rule: String,
+    pack: String,
+    version: i64,
+    clause: String,
+    office: Option<String>,
+    minutes: i64,
+    received_at: i64,
+    state: String,
+    refiled: Option<Vec<u8>>,
+    content: Vec<u8>,
+}
+
+async fn refusals(tx: &mut Tx, world: &mut World, wants: &Wants) -> Result<(), StoreError> {
+    let shard = world.shard.0;
+    let mut rows: Vec<RefusalRow> = Vec::new();
+    for (dual, keys) in [
+        (&REFUSALS, &wants.refusals),
+        (&REFUSALS_OF, &wants.refusals_of),
+    ] {
+        if keys.is_empty() {
+            continue;
+        }
+        let (sql, keys) = (tx.text(dual), batch::ids(keys));
+        let some: Vec<RefusalRow> = on!(tx, |c| sqlx::query_as(sql)
+            .bind(shard)
+            .bind(keys)
+            .fetch_all(c)
+            .await)?;
+        rows.extend(some);
+    }
+    for row in rows {
+        let refiled = row.refiled.as_deref().map(id).transpose()?;
+        let refusal = Refusal {
+            id: id(&row.id)?,
+            record: id(&row.record)?,
+            kind: Kind::of_number(row.kind).ok_or_else(|| broken("refusal", "kind"))?,
+            device: row.device,
+            n: row.n,
+            author: row.author,
+            unit: row.unit,
+            rule: row.rule,
+            pack: row.pack,
+            version: row.version,
+            clause: row.clause,
+            office: row.office,
+            minutes: row.minutes,
+            received_at: row.received_at,
+            state: row.state,
+            refiled,
+            content: digest(&row.content)?,
+            seq: row.seq,
+        };
+        world.refusals.entry(refusal.id).or_insert(refusal);
+    }
+    Ok(())
+}
+
+/// Index: `granted(person)`.
+const GRANTS: Dual = in_texts!(
+    "SELECT person, role, unit, from_at, to_at FROM granted WHERE $1 = $1 AND person",
+    ""
+);
+
+async fn grants(
+    tx: &mut Tx,
+    world: &mut World,
+    people: &BTreeSet<String>,
+) -> Result<(), StoreError> {
+    let people: Vec<&String> = people.iter().collect();
+    let (sql, keys, shard) = (tx.text(&GRANTS), batch::list(&people), world.shard.0);
+    let rows: Vec<(String, String, String, i64, Option<i64>)> = on!(tx, |c| sqlx::query_as(sql)
+        .bind(shard)
+        .bind(keys)
+        .fetch_all(c)
+        .await)?;
+    for (person, role, unit, from_at, to_at) in rows {
+        let role = Role::parse(&role).ok_or_else(|| broken("granted", "role"))?;
+        world.grants.entry(person).or_default().push(Granted {
+            role,
+            unit,
+            from_at,
+            to_at,
+        });
+    }
+    Ok(())
+}
+
+/// Index: the primary key of `photo`.
+const PHOTOS: Dual = in_ids!(
+    "SELECT sha256, owner FROM photo WHERE shard = $1 AND state = 'complete' AND sha256",
+    ""
+);
+/// Index: the primary key of `photo_ref`.
+const PHOTO_REFS: Dual = in_ids!(
+    "SELECT sha256, author, record FROM photo_ref WHERE shard = $1 AND sha256",
+    ""
+);
+
+async fn photos(tx: &mut Tx, world: &mut World, wants: &Wants) -> Result<(), StoreError> {
+    let shard = world.shard.0;
+    if !wants.photos.is_empty() {
+        let hashes: Vec<&String> = wants.photos.iter().map(|(sha, _)| sha).collect();
+        let (sql, keys) = (tx.text(&PHOTOS), batch::list(&hashes));
+        let rows: Vec<(Vec<u8>, String)> = on!(tx, |c| sqlx::query_as(sql)
+            .bind(shard)
+            .bind(keys)
+            .fetch_all(c)
+            .await)?;
+        world.photos.extend(
+            rows.into_iter()
+                .map(|(sha, owner)| (hex::encode(sha), owner)),
+        );
+    }
+    if !wants.photo_refs.is_empty() {
+        let hashes: Vec<&String> = wants.photo_refs.iter().map(|(sha, _)| sha).collect();
+        let (sql, keys) = (tx.text(&PHOTO_REFS), batch::list(&hashes));
+        let rows: Vec<(Vec<u8>, String, Vec<u8>)> = on!(tx, |c| sqlx::query_as(sql)
+            .bind(shard)
+            .bind(keys)
+            .fetch_all(c)
+            .await)?;
+        for (sha, author, record) in rows {
+            let record = id(&record)?;
+            world
+                .photo_refs
+                .entry((hex::encode(sha), author))
+                .or_default()
+                .insert(record);
+        }
+    }
+    Ok(())
+}
+
+/// Index: the primary key of `feed`, on the hub's stream; reviews are few.
+const REVIEWS: &str = "SELECT f.id, f.author, f.body FROM feed f \
+     JOIN stream s ON s.shard = f.shard AND s.id = f.stream \
+     WHERE f.shard = $1 AND s.name = $2 AND f.kind = $3 AND f.op = 0";
+
+async fn deciders(
+    tx: &mut Tx,
+    world: &mut World,
+    wanted: &BTreeSet<Uuid>,
+) -> Result<(), StoreError> {
+    let shard = world.shard;
+    let stream = format!("hub:{shard}");
+    let rows: Vec<(Vec<u8>, String, String)> = on!(tx, |c| sqlx::query_as(REVIEWS)
+        .bind(shard.0)
+        .bind(stream)
+        .bind(Kind::Review.number())
+        .fetch_all(c)
+        .await)?;
+    for (_, author, body) in rows {
+        let body: serde_json::Value =
+            serde_json::from_str(&body).map_err(|_| broken("feed", "body"))?;
+        if let Some(record) = xiangyi_sync::wants::id_at(body.get("record"))
+            && wanted.contains(&record)
+        {
+            world.deciders.entry(record).or_default().insert(author);
+        }
+    }
+    Ok(())
+}
+
+/// A stored id.
+pub fn id(bytes: &[u8]) -> Result<Uuid, StoreError> {
+    Uuid::from_slice(bytes).map_err(|_| broken("any", "id"))
+}
+
+fn digest(bytes: &[u8]) -> Result<[u8; 32], StoreError> {
+    bytes.try_into().map_err(|_| broken("log", "digest"))
+}

@@ -1,0 +1,28 @@
+//! Units: an item for a unit that is in no table is answered in its sender's own county.
+
+use xiangyi_proto::region;
+use xiangyi_proto::verdict::FieldError;
+use xiangyi_sync::world::Admitted;
+
+use crate::app::App;
+use crate::caller::Caller;
+
+/// Gives an item of an unknown unit the fault, and a shard where its answer and a danger it may
+/// speak of are seen: that of the sender's newest grant.
+pub fn settle(app: &App, caller: &Caller, item: &mut Admitted) {
+    let unit = &item.mutation.unit;
+    if region::shard_of(unit).is_some() && app.regions.knows(unit) {
+        return;
+    }
+    let (detail, detail_en) = xiangyi_proto::problem::field_words("unit-unknown");
+    item.faults.push(FieldError {
+        pointer: "/unit".to_owned(),
+        code: "unit-unknown".to_owned(),
+        detail: detail.to_owned(),
+        detail_en: detail_en.to_owned(),
+    });
+    let newest = caller.grants.iter().max_by_key(|grant| grant.from_at);
+    let home = newest.map_or("43", |grant| grant.unit.as_str());
+    item.mutation.unit = home.to_owned();
+    item.shard = region::shard_of(home).unwrap_or(xiangyi_sync::view::PROVINCE);
+}
