@@ -6,9 +6,12 @@ use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::{MethodRouter, delete, get, options, patch, post};
 use axum::{Router, ServiceExt};
+use tower_http::CompressionLevel;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
-use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate};
+use tower_http::compression::predicate::{
+    DefaultPredicate, NotForContentType, Predicate, SizeAbove,
+};
 use xiangyi_proto::limits::{INFLATED_BYTES_MAX, PHOTO_BYTES_MAX};
 use xiangyi_proto::problem;
 
@@ -48,6 +51,9 @@ macro_rules! routes {
     };
 }
 
+/// Answers below this many bytes fit one packet anyway; compressing them costs more than it
+/// saves.
+const COMPRESSED_FROM: u64 = 700;
 /// Bodies of requests that carry next to nothing.
 const SMALL: usize = 16 * 1024;
 /// Bodies that carry records; the inflated size has its own bound.
@@ -90,13 +96,19 @@ fn limited(route: MethodRouter<App>, bytes: usize) -> MethodRouter<App> {
 
 /// The whole service: routes, problems, compression, request ids.
 pub fn service(app: App) -> Router {
-    let plain = DefaultPredicate::new().and(NotForContentType::new("text/event-stream"));
+    let plain = DefaultPredicate::new()
+        .and(SizeAbove::new(COMPRESSED_FROM))
+        .and(NotForContentType::new("text/event-stream"));
     table()
         .fallback(|| async { ApiError::new(problem::NOT_FOUND) })
         .method_not_allowed_fallback(|| async { ApiError::new(problem::METHOD_NOT_ALLOWED) })
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn_with_state(app.clone(), around))
-        .layer(CompressionLayer::new().compress_when(plain))
+        .layer(
+            CompressionLayer::new()
+                .quality(CompressionLevel::Fastest)
+                .compress_when(plain),
+        )
         .with_state(app)
 }
 

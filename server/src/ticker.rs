@@ -33,7 +33,8 @@ pub async fn run(app: App) {
     }
 }
 
-/// Commits of another node, or of a command beside this server, ring here too: heads are compared each second. Rings from this node
+/// Commits of another node, or of a command beside this server, ring here too: heads are
+/// compared each second. Rings from this node
 /// come at once and only make this one quiet.
 async fn ring_for_others(app: &App, known: &mut BTreeMap<i64, i64>) -> Result<(), StoreError> {
     let mut tx = app.db.read().await?;

@@ -22,155 +22,68 @@ enum Told {
     Nothing,
 }
 
+type RouteRow = (&'static str, &'static str, String, Option<Value>, Told);
+
 /// One row per route: method, path as the router spells it, path to ask, body, what comes.
-fn rows() -> Vec<(&'static str, &'static str, String, Option<Value>, Told)> {
-    let record = format!("/v1/visits/{RECORD}?unit={UNIT}");
-    let write = json!({ "unit": UNIT, "base": 1, "set": { "/result": "x" }, "reason": "x" });
-    let hash = "0".repeat(64);
+fn rows() -> Vec<RouteRow> {
+    let mut rows = plain_rows();
+    rows.extend(record_rows());
+    rows.extend(photo_rows());
+    rows
+}
+
+#[rustfmt::skip]
+fn plain_rows() -> Vec<RouteRow> {
+    let pull = json!({ "protocol": 1, "device": "d-00000000", "pull": {} });
+    let none = || Told::Refused(404, "not-found");
     vec![
         ("GET", "/healthz", "/healthz".into(), None, Told::Open),
         ("GET", "/readyz", "/readyz".into(), None, Told::Open),
-        (
-            "POST",
-            "/v1/sessions",
-            "/v1/sessions".into(),
-            None,
-            Told::Open,
-        ),
-        (
-            "POST",
-            "/v1/sessions/refresh",
-            "/v1/sessions/refresh".into(),
-            None,
-            Told::Open,
-        ),
-        (
-            "GET",
-            "/v1/openapi.json",
-            "/v1/openapi.json".into(),
-            None,
-            Told::Open,
-        ),
+        ("POST", "/v1/sessions", "/v1/sessions".into(), None, Told::Open),
+        ("POST", "/v1/sessions/refresh", "/v1/sessions/refresh".into(), None, Told::Open),
+        ("GET", "/v1/openapi.json", "/v1/openapi.json".into(), None, Told::Open),
         ("GET", "/hub", "/hub".into(), None, Told::Open),
         ("GET", "/hub/", "/hub/".into(), None, Told::Open),
-        (
-            "GET",
-            "/hub/{*file}",
-            "/hub/hub.js".into(),
-            None,
-            Told::Open,
-        ),
-        (
-            "DELETE",
-            "/v1/sessions",
-            "/v1/sessions".into(),
-            None,
-            Told::Nothing,
-        ),
-        (
-            "POST",
-            "/v1/devices",
-            "/v1/devices".into(),
-            None,
-            Told::Nothing,
-        ),
+        ("GET", "/hub/{*file}", "/hub/hub.js".into(), None, Told::Open),
+        ("DELETE", "/v1/sessions", "/v1/sessions".into(), None, Told::Nothing),
+        ("POST", "/v1/devices", "/v1/devices".into(), None, Told::Nothing),
         ("GET", "/v1/me", "/v1/me".into(), None, Told::Nothing),
-        (
-            "POST",
-            "/v1/sync",
-            "/v1/sync".into(),
-            Some(json!({ "protocol": 1, "device": "d-00000000",
-            "pull": {} })),
-            Told::Refused(403, "device-unknown"),
-        ),
-        (
-            "POST",
-            "/v1/sync/wait",
-            "/v1/sync/wait".into(),
-            None,
-            Told::Open,
-        ),
-        (
-            "GET",
-            "/v1/today",
-            "/v1/today?unit=430121".into(),
-            None,
-            Told::Refused(404, "not-found"),
-        ),
+        ("POST", "/v1/sync", "/v1/sync".into(), Some(pull), Told::Refused(403, "device-unknown")),
+        ("POST", "/v1/sync/wait", "/v1/sync/wait".into(), None, Told::Open),
+        ("GET", "/v1/today", "/v1/today?unit=430121".into(), None, none()),
         ("GET", "/v1/live", "/v1/live".into(), None, Told::Open),
-        (
-            "GET",
-            "/v1/{collection}",
-            format!("/v1/visits?unit={UNIT}"),
-            None,
-            Told::Nothing,
-        ),
-        (
-            "POST",
-            "/v1/{collection}",
-            "/v1/visits".into(),
-            Some(json!({ "unit": UNIT, "body": {
-            "started_at": START - 60_000, "ended_at": START, "no_client_reason": "x",
-            "result": "x", "process": "x", "outcome": { "kind": "served" } } })),
-            Told::Refused(422, "record-rejected"),
-        ),
-        (
-            "GET",
-            "/v1/{collection}/{id}",
-            record.clone(),
-            None,
-            Told::Refused(404, "not-found"),
-        ),
-        (
-            "PATCH",
-            "/v1/{collection}/{id}",
-            record.clone(),
-            Some(write.clone()),
-            Told::Refused(422, "record-rejected"),
-        ),
-        (
-            "DELETE",
-            "/v1/{collection}/{id}",
-            record,
-            Some(write),
-            Told::Refused(422, "record-rejected"),
-        ),
+    ]
+}
+
+#[rustfmt::skip]
+fn record_rows() -> Vec<RouteRow> {
+    let record = format!("/v1/visits/{RECORD}?unit={UNIT}");
+    let write = json!({ "unit": UNIT, "base": 1, "set": { "/result": "x" }, "reason": "x" });
+    let visit = json!({ "unit": UNIT, "body": {
+        "started_at": START - 60_000, "ended_at": START, "no_client_reason": "x",
+        "result": "x", "process": "x", "outcome": { "kind": "served" } } });
+    let refused = || Told::Refused(422, "record-rejected");
+    let (one, all) = ("/v1/{collection}/{id}", "/v1/{collection}");
+    vec![
+        ("GET", all, format!("/v1/visits?unit={UNIT}"), None, Told::Nothing),
+        ("POST", all, "/v1/visits".into(), Some(visit), refused()),
+        ("GET", one, record.clone(), None, Told::Refused(404, "not-found")),
+        ("PATCH", one, record.clone(), Some(write.clone()), refused()),
+        ("DELETE", one, record, Some(write), refused()),
+    ]
+}
+
+#[rustfmt::skip]
+fn photo_rows() -> Vec<RouteRow> {
+    let photo = format!("/v1/photos/{}?as=thumb&unit={UNIT}", "0".repeat(64));
+    let (upload, asked) = ("/v1/photos/uploads/{id}", "/v1/photos/uploads/u-none");
+    vec![
         ("POST", "/v1/photos", "/v1/photos".into(), None, Told::Open),
-        (
-            "OPTIONS",
-            "/v1/photos",
-            "/v1/photos".into(),
-            None,
-            Told::Open,
-        ),
-        (
-            "GET",
-            "/v1/photos/uploads/{id}",
-            "/v1/photos/uploads/u-none".into(),
-            None,
-            Told::Open,
-        ),
-        (
-            "PATCH",
-            "/v1/photos/uploads/{id}",
-            "/v1/photos/uploads/u-none".into(),
-            None,
-            Told::Open,
-        ),
-        (
-            "DELETE",
-            "/v1/photos/uploads/{id}",
-            "/v1/photos/uploads/u-none".into(),
-            None,
-            Told::Open,
-        ),
-        (
-            "GET",
-            "/v1/photos/{sha256}",
-            format!("/v1/photos/{hash}?as=thumb&unit={UNIT}"),
-            None,
-            Told::Refused(404, "not-found"),
-        ),
+        ("OPTIONS", "/v1/photos", "/v1/photos".into(), None, Told::Open),
+        ("GET", upload, asked.into(), None, Told::Open),
+        ("PATCH", upload, asked.into(), None, Told::Open),
+        ("DELETE", upload, asked.into(), None, Told::Open),
+        ("GET", "/v1/photos/{sha256}", photo, None, Told::Refused(404, "not-found")),
     ]
 }
 
@@ -178,9 +91,7 @@ fn rows() -> Vec<(&'static str, &'static str, String, Option<Value>, Told)> {
 fn every_route_has_a_row() {
     let rows = rows();
     for route in ROUTES {
-        let named = |row: &&(&str, &str, String, Option<Value>, Told)| {
-            row.0 == route.method && row.1 == route.path
-        };
+        let named = |row: &&RouteRow| row.0 == route.method && row.1 == route.path;
         assert!(
             rows.iter().any(|row| named(&row)),
             "{} {}",
@@ -280,7 +191,7 @@ on_both!(
         seed(&harness).await;
         let who = harness.stranger_hub().await;
         let device = who.register().await;
-        let ask = json!({ "protocol": 1, "device": device, "pull": { "cursor": null, "sums": true, "max_bytes": 500_000 } });
+        let ask = whole_pull(&device);
         let answer = who.post("/v1/sync", &ask).await;
         let text = answer.text.clone();
         let shown = text
@@ -291,7 +202,7 @@ on_both!(
         // A worker's own mailbox of another person is no stream of theirs, whatever they ask.
         let worker = harness.worker(2).await;
         let device = worker.register().await;
-        let ask = json!({ "protocol": 1, "device": device, "pull": { "cursor": null, "max_bytes": 500_000 } });
+        let ask = whole_pull(&device);
         let text = worker.post("/v1/sync", &ask).await.text;
         assert!(
             !text.contains("叮嘱按时吃药"),
@@ -303,6 +214,11 @@ on_both!(
         );
     }
 );
+
+fn whole_pull(device: &str) -> Value {
+    let pull = json!({ "cursor": null, "sums": true, "max_bytes": 500_000 });
+    json!({ "protocol": 1, "device": device, "pull": pull })
+}
 
 async fn seed(harness: &Harness) {
     let worker = harness.worker(1).await;

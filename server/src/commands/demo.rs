@@ -34,9 +34,23 @@ const GIVEN: [&str; 10] = [
     "小芳", "建军", "秀英", "志强", "丽萍", "文斌", "桂兰", "俊杰", "春燕", "海波",
 ];
 
+/// People of the demo of whom there is one: id, telephone, role, unit.
+#[rustfmt::skip]
+const SINGLE: &[(&str, &str, Role, &str)] = &[
+    ("p-officer-1", "13800000201", Role::HubOfficer, "430121"),
+    ("p-reviewer-1", "13800000202", Role::HubReviewer, "430121"),
+    ("p-reviewer-2", "13800000203", Role::HubReviewer, "430121"),
+    ("p-leader-1", "13800000401", Role::ActivityLeader, "430121"),
+    ("p-city-1", "13800000501", Role::CityViewer, "4301"),
+    ("p-province-1", "13800000601", Role::ProvinceAdmin, "43"),
+    ("p-liuyang-officer", "13900000201", Role::HubOfficer, "430181"),
+];
+
 /// Everybody in the demo; stations are the first six townships of Changsha County.
 pub fn people(app: &App) -> Vec<DemoPerson> {
     let stations: Vec<&str> = app.regions.under("430121", 9).collect();
+    let first = stations.first().copied().unwrap_or("430121");
+    let liuyang = app.regions.under("430181", 9).next().unwrap_or("430181");
     let mut list = Vec::new();
     let mut add = |id: String, telephone: String, role: Role, unit: &str| {
         let index = list.len();
@@ -54,83 +68,25 @@ pub fn people(app: &App) -> Vec<DemoPerson> {
     };
     for n in 1..=12_usize {
         let unit = stations.get((n - 1) / 2).copied().unwrap_or("430121");
-        add(
-            format!("p-worker-{n:02}"),
-            format!("138000000{n:02}"),
-            Role::Worker,
-            unit,
-        );
+        let telephone = format!("138000000{n:02}");
+        add(format!("p-worker-{n:02}"), telephone, Role::Worker, unit);
     }
-    let first = stations.first().copied().unwrap_or("430121");
-    add(
-        "p-lead-1".into(),
-        "13800000101".into(),
-        Role::StationLead,
-        first,
-    );
-    add(
-        "p-officer-1".into(),
-        "13800000201".into(),
-        Role::HubOfficer,
-        "430121",
-    );
-    add(
-        "p-reviewer-1".into(),
-        "13800000202".into(),
-        Role::HubReviewer,
-        "430121",
-    );
-    add(
-        "p-reviewer-2".into(),
-        "13800000203".into(),
-        Role::HubReviewer,
-        "430121",
-    );
+    let lead = ("p-lead-1".to_owned(), "13800000101".to_owned());
+    add(lead.0, lead.1, Role::StationLead, first);
     for n in 1..=VOLUNTEERS {
-        let id = format!("p-volunteer-{n:02}");
+        let telephone = format!("13800000{:03}", 300 + n);
         add(
-            id,
-            format!("13800000{:03}", 300 + n),
+            format!("p-volunteer-{n:02}"),
+            telephone,
             Role::Volunteer,
             "430121",
         );
     }
-    add(
-        "p-leader-1".into(),
-        "13800000401".into(),
-        Role::ActivityLeader,
-        "430121",
-    );
-    add(
-        "p-city-1".into(),
-        "13800000501".into(),
-        Role::CityViewer,
-        "4301",
-    );
-    add(
-        "p-province-1".into(),
-        "13800000601".into(),
-        Role::ProvinceAdmin,
-        "43",
-    );
-    let liuyang = app
-        .regions
-        .under("430181", 9)
-        .next()
-        .unwrap_or("430181")
-        .to_owned();
-    add(
-        "p-liuyang-worker".into(),
-        "13900000001".into(),
-        Role::Worker,
-        &liuyang,
-    );
-    add(
-        "p-liuyang-officer".into(),
-        "13900000201".into(),
-        Role::HubOfficer,
-        "430181",
-    );
+    for (id, telephone, role, unit) in SINGLE {
+        add((*id).to_owned(), (*telephone).to_owned(), *role, unit);
+    }
+    let worker = ("p-liuyang-worker".to_owned(), "13900000001".to_owned());
+    add(worker.0, worker.1, Role::Worker, liuyang);
     list
 }
 

@@ -31,73 +31,34 @@ async fn sync(worker: &Actor, headers: &[(&str, &str)], body: impl Into<reqwest:
     worker.post_raw("/v1/sync", headers, body).await
 }
 
+/// What is sent, the status and code that come, the headers, the bytes.
+#[rustfmt::skip]
+fn cases() -> Vec<Case> {
+    let deep = format!("{{\"a\":{}1{}}}", "[".repeat(40), "]".repeat(40));
+    let zstd = ("content-encoding", "zstd");
+    let text = ("content-type", "text/plain");
+    let packed = || vec![JSON, GZIP];
+    let cut = gzip(b"{\"a\":1}")[..12].to_vec();
+    vec![
+        ("nothing", 400, "malformed-json", vec![JSON], vec![]),
+        ("half", 400, "malformed-json", vec![JSON], b"{\"protocol\":1,".to_vec()),
+        ("not utf-8", 400, "not-utf8", vec![JSON], b"{\"device\":\"\xff\xfe\"}".to_vec()),
+        ("deep", 400, "too-deep", vec![JSON], deep.into_bytes()),
+        ("large", 413, "too-large", vec![JSON], vec![b' '; 3 << 20]),
+        ("bomb", 413, "too-large", packed(), gzip(&vec![b' '; 64 << 20])),
+        ("ratio", 413, "inflate-ratio", packed(), gzip(&vec![b' '; 900_000])),
+        ("no gzip", 400, "malformed-json", packed(), b"plain".to_vec()),
+        ("cut gzip", 400, "malformed-json", packed(), cut),
+        ("zstd", 415, "unsupported-encoding", vec![JSON, zstd], vec![1]),
+        ("form", 415, "unsupported-media-type", vec![text], b"{}".to_vec()),
+    ]
+}
+
 #[tokio::test]
 async fn bad_bodies_get_their_codes_and_the_server_lives() {
     let harness = Harness::start(Engine::Sqlite).await;
     let worker = harness.worker(1).await;
-    let deep = format!("{{\"a\":{}1{}}}", "[".repeat(40), "]".repeat(40));
-    let cases: Vec<Case> = vec![
-        ("nothing", 400, "malformed-json", vec![JSON], vec![]),
-        (
-            "half",
-            400,
-            "malformed-json",
-            vec![JSON],
-            b"{\"protocol\":1,".to_vec(),
-        ),
-        (
-            "not utf-8",
-            400,
-            "not-utf8",
-            vec![JSON],
-            b"{\"device\":\"\xff\xfe\"}".to_vec(),
-        ),
-        ("deep", 400, "too-deep", vec![JSON], deep.into_bytes()),
-        ("large", 413, "too-large", vec![JSON], vec![b' '; 3 << 20]),
-        (
-            "bomb",
-            413,
-            "too-large",
-            vec![JSON, GZIP],
-            gzip(&vec![b' '; 64 << 20]),
-        ),
-        (
-            "ratio",
-            413,
-            "inflate-ratio",
-            vec![JSON, GZIP],
-            gzip(&vec![b' '; 900_000]),
-        ),
-        (
-            "no gzip",
-            400,
-            "malformed-json",
-            vec![JSON, GZIP],
-            b"plain".to_vec(),
-        ),
-        (
-            "cut gzip",
-            400,
-            "malformed-json",
-            vec![JSON, GZIP],
-            gzip(b"{\"a\":1}")[..12].to_vec(),
-        ),
-        (
-            "zstd",
-            415,
-            "unsupported-encoding",
-            vec![JSON, ("content-encoding", "zstd")],
-            vec![1],
-        ),
-        (
-            "form",
-            415,
-            "unsupported-media-type",
-            vec![("content-type", "text/plain")],
-            b"{}".to_vec(),
-        ),
-    ];
-    for (what, status, code, headers, body) in cases {
+    for (what, status, code, headers, body) in cases() {
         let reply = sync(&worker, &headers, body).await;
         assert_eq!(reply.code(), code, "{what}: {}", reply.text);
         reply.problem(status, code);
