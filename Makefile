@@ -10,8 +10,9 @@ DATA ?= data
 SERVER ?= http://$(LISTEN)
 BENCH_JSON ?= target/bench.json
 SERVE := cargo run --release -p xiangyi-server --
-# What the tests use beside Rust: a private database cluster, a real browser, Chinese type.
-PACKAGES := postgresql chromium fonts-noto-cjk
+# What the tests use beside Rust: a private database cluster, a real browser and what steers it,
+# Chinese type.
+PACKAGES := postgresql chromium chromium-driver fonts-noto-cjk
 
 help:
 	@echo 'make run      build and start the server with the demo on http://$(LISTEN) (hub: /hub/)'
@@ -52,6 +53,7 @@ check: need-cargo
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 
+# May run again at once: databases, folders and ports are fresh, and a killed run's are swept.
 test: need-cargo install-deps check
 	cargo test --workspace
 
