@@ -86,10 +86,10 @@ fn facts_for(world: &World, item: &Admitted, asked: &Question<'_>) -> Vec<Fact> 
 
 /// The severest stop wins; the others are told as notices of a refusal.
 fn stop(gate: &mut Gate, found: Stop) {
-    let first = match (&gate.refusal, &found) {
-        (None, _) | (Some(Stop::Hold(_)), Stop::Reject(_)) => true,
-        _ => false,
-    };
+    let first = matches!(
+        (&gate.refusal, &found),
+        (None, _) | (Some(Stop::Hold(_)), Stop::Reject(_))
+    );
     let lesser = if first {
         gate.refusal.replace(found)
     } else {

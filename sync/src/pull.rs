@@ -201,6 +201,10 @@ impl Puller {
     }
 
     /// The next range to read, None when the page is full or everything is read.
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "a step between two reads of the caller, not an iterator"
+    )]
     pub fn next(&mut self) -> Option<Scan> {
         while let Some(reading) = self.readings.get(self.at) {
             if reading.done || reading.lag.position >= reading.head {

@@ -102,7 +102,7 @@ fn is_json(headers: &HeaderMap) -> bool {
 /// Inflates gzip, never past the size or the ratio that an honest body has.
 fn inflate(bytes: &[u8]) -> Result<Vec<u8>, ApiError> {
     let ratio = bytes.len().saturating_mul(INFLATE_RATIO_MAX);
-    let cap = ratio.max(INFLATE_FREE_BYTES).min(INFLATED_BYTES_MAX);
+    let cap = ratio.clamp(INFLATE_FREE_BYTES, INFLATED_BYTES_MAX);
     let mut out = Vec::new();
     let mut bounded = MultiGzDecoder::new(bytes).take(cap as u64 + 1);
     bounded

@@ -71,7 +71,8 @@ pub(super) async fn numbers(
         .collect();
     pairs.extend(last);
     pairs.retain(|pair| !world.by_number.contains_key(pair));
-    if !pairs.is_empty() && !(wants.numbers.is_empty() && wants.contents.is_empty()) {
+    let asked = !wants.numbers.is_empty() || !wants.contents.is_empty();
+    if asked && !pairs.is_empty() {
         let pairs: Vec<(String, i64)> = pairs.into_iter().collect();
         let (sql, keys) = (tx.text(&NUMBERS), batch::list(&pairs));
         let rows: Vec<LogRow> = on!(tx, |c| sqlx::query_as(sql)
