@@ -105,8 +105,10 @@ fn strays(below: &str, words: &[&str], homes: &[&str]) -> Vec<String> {
 fn holds(line: &str, word: &str) -> bool {
     let part = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
     let whole = |at: usize| {
-        let after = line[at + word.len()..].chars().next();
-        !part(line[..at].chars().next_back()) && !(part(word.chars().next_back()) && part(after))
+        let after = part(line[at + word.len()..].chars().next());
+        let before = part(line[..at].chars().next_back());
+        let open_ended = part(word.chars().next_back());
+        !before && (!open_ended || !after)
     };
     line.match_indices(word).any(|(at, _)| whole(at))
 }
