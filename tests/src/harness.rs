@@ -52,6 +52,19 @@ impl Harness {
         Self::on(config, clock, scratch).await
     }
 
+    /// A server that keeps its photographs on an S3 server of its own.
+    pub async fn with_s3(engine: Engine) -> Self {
+        let scratch = Scratch::new("server");
+        let mut config = Config {
+            data: scratch.path().join("data"),
+            demo: true,
+            photos: crate::objects::serve(&scratch.path().join("objects")).await,
+            ..Config::default()
+        };
+        config.database.url = Some(engine.address(&scratch).await);
+        Self::on(config, Clock::fixed(START), scratch).await
+    }
+
     async fn on(config: Config, clock: Clock, scratch: Scratch) -> Self {
         PROVIDER.call_once(|| {
             // Another suite of this process may have been first.

@@ -10,5 +10,6 @@ pub mod cluster;
 pub mod engine;
 pub mod harness;
 pub mod load;
+pub mod objects;
 pub mod scratch;
 pub mod texts;

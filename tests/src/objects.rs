@@ -1,0 +1,53 @@
+//! A real S3 server in this process, on a folder, with a key of its own.
+
+use std::path::Path;
+
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto::Builder;
+use s3s::auth::SimpleAuth;
+use s3s::service::S3ServiceBuilder;
+use s3s_fs::FileSystem;
+use tokio::net::TcpListener;
+use xiangyi_server::config::{PhotoStore, Photos, S3};
+
+const BUCKET: &str = "photos";
+const KEY: &str = "xiangyi-test";
+const SECRET: &str = "secret-of-the-test";
+
+/// Starts a server on this folder and gives the settings that reach it.
+pub async fn serve(folder: &Path) -> Photos {
+    std::fs::create_dir_all(folder.join(BUCKET)).expect("a bucket is a folder");
+    let files = FileSystem::new(folder).expect("the folder is there");
+    let mut builder = S3ServiceBuilder::new(files);
+    builder.set_auth(SimpleAuth::from_single(KEY, SECRET));
+    let service = builder.build();
+    let listener = TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("a port is free");
+    let endpoint = format!("http://{}", listener.local_addr().expect("it is bound"));
+    spawn(async move {
+        while let Ok((socket, _)) = listener.accept().await {
+            let service = service.clone();
+            spawn(async move {
+                let http = Builder::new(TokioExecutor::new());
+                // A client that hangs up is no fault of the server.
+                let _ = http.serve_connection(TokioIo::new(socket), service).await;
+            });
+        }
+    });
+    Photos {
+        store: PhotoStore::S3,
+        s3: S3 {
+            endpoint: Some(endpoint),
+            bucket: Some(BUCKET.to_owned()),
+            access_key_id: Some(KEY.to_owned()),
+            secret_access_key: Some(SECRET.to_owned()),
+            ..S3::default()
+        },
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the server's only home")]
+fn spawn(task: impl Future<Output = ()> + Send + 'static) {
+    tokio::spawn(task);
+}
