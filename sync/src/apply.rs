@@ -131,9 +131,6 @@ fn by_content(world: &mut World, item: &Admitted) -> Option<Verdict> {
         forget(world, item.mutation.id, item.content);
         return None;
     }
-    if past.author != item.person {
-        return None;
-    }
     let was = past.verdict.clone();
     if !was.is_final() {
         follow(world, item, &(device, n));
@@ -320,7 +317,7 @@ fn create(
 fn log(world: &mut World, item: &Admitted, verdict: &Verdict) {
     let number = (item.device.clone(), item.mutation.n);
     let key = (item.mutation.id, item.content);
-    // Of one content one row speaks, though two people may send the same.
+    // Of one content one row speaks.
     let speaks = stands(verdict)
         && item.mutation.op != Op::Appeal
         && world

@@ -17,7 +17,10 @@ pub fn as_sent(raw: &str) -> Digest {
 
 /// The digest of what a mutation says, without `n` and clocks. An appeal says the same as the
 /// item it repeats, so that it can be compared with the refusal's content.
-pub fn content(mutation: &Mutation) -> Digest {
+///
+/// Who says it is part of it: what a stranger sent about a record must not stand in its author's
+/// way.
+pub fn content(mutation: &Mutation, author: &str) -> Digest {
     let op = match mutation.op {
         Op::Appeal if mutation.body.is_none() => Op::Patch,
         Op::Appeal if mutation.kind == "sign_up" || mutation.kind == "link" => Op::Request,
@@ -29,6 +32,7 @@ pub fn content(mutation: &Mutation) -> Digest {
         hash.update((bytes.len() as u64).to_be_bytes());
         hash.update(bytes);
     };
+    part(author.as_bytes());
     part(&[op as u8]);
     part(mutation.kind.as_bytes());
     part(mutation.id.as_bytes());

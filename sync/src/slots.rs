@@ -67,8 +67,12 @@ fn join(
     let mut record = decide::fresh_record(item, kind, body.clone(), &gate.class);
     show(world, &mut record, &claim);
     link_need(world, &record, claim.promised(), env);
+    let line = (claim.slot, claim.name.clone());
     put_claim(world, claim);
-    decide::kept(world, item, record, gate.notices, env)
+    let verdict = decide::kept(world, item, record, gate.notices, env);
+    // Those before may have a clash or want more than is left; this one may not.
+    pass_on(world, &line.0, &line.1, env);
+    verdict
 }
 
 /// Why a first intent cannot even join the line.

@@ -1,0 +1,116 @@
+//! What should not happen: muddled bytes, clones, keys that are used twice.
+
+use xiangyi_sync::admit::{self, Sender};
+use xiangyi_sync::digest;
+
+use super::Play;
+use crate::acts::{self, Scene};
+use crate::core::Work;
+use crate::laws;
+use crate::server::{Crash, Sent, Server};
+use crate::story::{Check, holds};
+
+impl Play {
+    pub(super) fn trouble(&mut self) -> Check {
+        let who = self.dice.below(self.hands.len());
+        let n = self.hands[who].phone.number();
+        let mut scene = Scene {
+            now: self.now,
+            calm: self.options.calm,
+            mood: self.mood,
+            people: &self.names,
+            dice: &mut self.dice,
+        };
+        let hand = &self.hands[who];
+        let again = scene.dice.chance(50);
+        let said = if again {
+            acts::same_again(n, hand, &mut scene)
+        } else {
+            Some(acts::malformed(n, hand, &mut scene))
+        };
+        let Some((record, kind, raw)) = said else {
+            self.hands[who].phone.next_n = n;
+            return Ok(());
+        };
+        self.hands[who].write_raw(n, record, &kind, raw, self.now);
+        let what = if again { "says again" } else { "muddles" };
+        self.tell(format!("d-{who} #{n} {what} {kind} {record}"));
+        Ok(())
+    }
+
+    pub(super) fn forge(&mut self) -> Check {
+        let who = self.dice.below(self.hands.len());
+        let hand = &self.hands[who];
+        let person = hand.who.name;
+        let Some(exchange) = acts::forged(hand, hand.request(self.now, 1, 300)) else {
+            return Ok(());
+        };
+        let head = |server: &Server| -> i64 {
+            server
+                .core
+                .store
+                .counties
+                .values()
+                .map(|county| county.head)
+                .sum()
+        };
+        self.pass(0)?;
+        let before = head(&self.server);
+        let sent = [Sent {
+            person,
+            exchange: &exchange,
+        }];
+        let told = self.server.push(&sent, self.now, Crash::Never)?;
+        self.tell(format!("a clone of d-{who} uses a number again"));
+        let refused = told[0].is_none() && head(&self.server) == before;
+        holds("2", refused, || {
+            format!("a number of d-{who} was used twice")
+        })
+    }
+
+    /// A write over REST, at times the same key again.
+    pub(super) fn rest(&mut self) -> Check {
+        let who = self.dice.below(self.hands.len());
+        let mut scene = Scene {
+            now: self.now,
+            calm: self.options.calm,
+            mood: self.mood,
+            people: &self.names,
+            dice: &mut self.dice,
+        };
+        let hand = &self.hands[who];
+        let Some(draft) = acts::act(hand, &mut scene).into_iter().next() else {
+            return Ok(());
+        };
+        let person = hand.who.name;
+        let mutation = draft.mutation(0, hand, self.now);
+        let sender = Sender {
+            person: person.to_owned(),
+            device: format!("rest-{person}"),
+            clock: None,
+            received_at: self.now,
+        };
+        self.keys += 1;
+        let key = format!("k{}", self.keys);
+        let mut item = admit::admit_built(mutation, key, &sender, self.server.core.packs);
+        if !self.server.core.store.counties.contains_key(&item.shard.0) {
+            item.shard = self.server.home(person);
+        }
+        self.tell(format!("{person} writes {} over REST", item.mutation.kind));
+        let shard = item.shard.0;
+        let works = [Work::Push(vec![item.clone()])];
+        let first = self
+            .server
+            .transact(shard, &works, self.now, Crash::Never)?;
+        let again = self
+            .server
+            .transact(shard, &works, self.now, Crash::Never)?;
+        laws::verdicts::law_3_same_key(&first, &again)?;
+        item.digest = digest::as_sent("another body");
+        let other = [Work::Push(vec![item])];
+        let other = self
+            .server
+            .transact(shard, &other, self.now, Crash::Never)?;
+        laws::verdicts::law_3_key_is_taken(&other)
+    }
+}
