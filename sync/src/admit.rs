@@ -52,7 +52,7 @@ pub fn admit_built(
     sender: &Sender<'_>,
     packs: &PackSet,
 ) -> Admitted {
-    let digest = digest::content(&mutation, &sender.person);
+    let digest = digest::content(&mutation);
     let mut item = admitted(mutation, digest, Faults::default(), sender, packs);
     item.key = Some(key);
     item
@@ -92,7 +92,7 @@ fn admitted(
         shift_ms: estimate.shift_ms,
         quality: estimate.quality,
         digest,
-        content: digest::content(&mutation, &sender.person),
+        content: digest::said_by(&sender.person, &mutation),
         key: None,
         waited: false,
         also: Vec::new(),

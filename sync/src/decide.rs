@@ -210,7 +210,7 @@ fn receipt(item: &Admitted, refusal: &Refusal, rule: &RuleRef, at: &[String]) ->
         "clause": rule.clause,
         "basis": rule.basis,
         "at": at,
-        "content": hex::encode(refusal.content),
+        "content": hex::encode(digest::content(&item.mutation)),
         "unit": refusal.unit,
         "ordering_office": refusal.office,
         "minutes": refusal.minutes,

@@ -17,10 +17,7 @@ pub fn as_sent(raw: &str) -> Digest {
 
 /// The digest of what a mutation says, without `n` and clocks. An appeal says the same as the
 /// item it repeats, so that it can be compared with the refusal's content.
-///
-/// Who says it is part of it: what a stranger sent about a record must not stand in its author's
-/// way.
-pub fn content(mutation: &Mutation, author: &str) -> Digest {
+pub fn content(mutation: &Mutation) -> Digest {
     let op = match mutation.op {
         Op::Appeal if mutation.body.is_none() => Op::Patch,
         Op::Appeal if mutation.kind == "sign_up" || mutation.kind == "link" => Op::Request,
@@ -32,7 +29,6 @@ pub fn content(mutation: &Mutation, author: &str) -> Digest {
         hash.update((bytes.len() as u64).to_be_bytes());
         hash.update(bytes);
     };
-    part(author.as_bytes());
     part(&[op as u8]);
     part(mutation.kind.as_bytes());
     part(mutation.id.as_bytes());
@@ -49,6 +45,15 @@ pub fn content(mutation: &Mutation, author: &str) -> Digest {
 
 fn written(value: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(value).expect("a JSON value can always be written")
+}
+
+/// What a person says: by this a repeat is known. Another's same words are no repeat, or what a
+/// stranger sent about a record would stand in its author's way.
+pub fn said_by(person: &str, mutation: &Mutation) -> Digest {
+    let mut hash = Sha256::new();
+    hash.update(content(mutation));
+    hash.update(person.as_bytes());
+    hash.finalize().into()
 }
 
 /// The digest of a JSON value in its canonical order.

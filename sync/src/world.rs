@@ -40,6 +40,7 @@ pub struct Admitted {
     pub shift_ms: i64,
     pub quality: TimeQuality,
     pub digest: Digest,
+    /// What this person says, whatever the number and the clocks.
     pub content: Digest,
     /// The idempotency key of a REST write; its `n` is allocated when it is applied.
     #[serde(default)]

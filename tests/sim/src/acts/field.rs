@@ -45,7 +45,8 @@ pub fn check_in(hand: &Handset, scene: &mut Scene<'_>) -> Vec<Draft> {
         "derived": null,
     });
     if scene.dice.chance(50) {
-        body["fix"] = json!({"lat_e7": 282_000_000, "lng_e7": 1_130_000_000 + scene.dice.between(0, 90_000),
+        let lng_e7 = 1_130_000_000 + scene.dice.between(0, 90_000);
+        body["fix"] = json!({"lat_e7": 282_000_000, "lng_e7": lng_e7,
             "accuracy_m": 20, "system": "gcj02"});
     } else {
         body["no_fix_reason"] = json!("室内");
