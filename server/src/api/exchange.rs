@@ -189,16 +189,14 @@ fn gather(
     Ok(())
 }
 
-/// Notes what a phone said of itself, at most once a minute.
+/// Notes what a phone said of itself: at most once a minute, unless what waits has changed.
 async fn heard(app: &App, device: &DeviceRow, ask: &Exchange, now: i64) -> Result<(), ApiError> {
     let lately = device.last_seen_at.is_some_and(|at| now - at < MINUTE_MS);
-    if lately && ask.unsent.as_ref().is_none_or(|unsent| unsent.records == 0) {
-        return Ok(());
-    }
-    if device
-        .last_seen_at
-        .is_some_and(|at| now - at < MINUTE_MS / 6)
-    {
+    let same = ask.unsent.as_ref().is_none_or(|unsent| {
+        device.waiting_records == Some(unsent.records)
+            && device.waiting_photos == Some(unsent.photos)
+    });
+    if lately && same {
         return Ok(());
     }
     let unsent = ask.unsent.clone();

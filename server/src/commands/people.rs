@@ -112,6 +112,9 @@ async fn change(args: &GrantArgs, give: bool) -> Result<(), StartError> {
     }
     let app = open(&args.place).await?;
     let person = person_of(&app, &args.telephone).await?;
+    if !app.regions.knows(&args.unit) {
+        return Err(format!("there is no unit {}", args.unit).into());
+    }
     let now = app.clock.now();
     let mut tx = app.db.write().await?;
     if give {
@@ -141,20 +144,17 @@ async fn change(args: &GrantArgs, give: bool) -> Result<(), StartError> {
         );
         return Ok(());
     }
-    let ended = people::revoke(&mut tx, &person, role, &args.unit, now).await?;
+    let grants = views::grants(&mut tx, &person).await?;
+    let mut ending = grants
+        .iter()
+        .filter(|grant| grant.role == role && grant.unit == args.unit && grant.holds_at(now));
+    let from_at = ending.next().ok_or("there is no such open grant")?.from_at;
+    people::revoke(&mut tx, &person, role, &args.unit, now).await?;
     tx.commit().await?;
-    tell(&app, &person, role, &args.unit, 0, Some(now)).await;
-    match ended {
-        0 => Err("there is no such open grant".into()),
-        _ => {
-            println!(
-                "revoked: {} at {}",
-                role.name(),
-                app.regions.unit_name(&args.unit)
-            );
-            Ok(())
-        }
-    }
+    tell(&app, &person, role, &args.unit, from_at, Some(now)).await;
+    let unit = app.regions.unit_name(&args.unit);
+    println!("revoked: {} at {unit}", role.name());
+    Ok(())
 }
 
 /// Puts the grant into the person's mailbox, so that a waiting phone comes at once.
@@ -190,8 +190,14 @@ async fn list(place: &Place, telephone: &str) -> Result<(), StartError> {
     Ok(())
 }
 
+/// Opens what `serve` made; a misspelt folder must not become an empty county.
 async fn open(place: &Place) -> Result<App, StartError> {
-    App::open(&place.config()?, Clock::system(), Entropy::system()).await
+    let config = place.config()?;
+    if !config.data.join("keys").is_dir() {
+        let data = config.data.display();
+        return Err(format!("no server has been started on {data}: name it with --data").into());
+    }
+    App::open(&config, Clock::system(), Entropy::system()).await
 }
 
 async fn person_of(app: &App, telephone: &str) -> Result<String, StartError> {

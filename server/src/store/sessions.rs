@@ -109,9 +109,12 @@ pub struct DeviceRow {
     pub kind: String,
     pub state: String,
     pub last_seen_at: Option<i64>,
+    pub waiting_records: Option<i64>,
+    pub waiting_photos: Option<i64>,
 }
 
-const DEVICE: &str = "SELECT id, person, kind, state, last_seen_at FROM device WHERE id = $1";
+const DEVICE: &str = "SELECT id, person, kind, state, last_seen_at, waiting_records, \
+     waiting_photos FROM device WHERE id = $1";
 
 /// A device by id.
 pub async fn device(tx: &mut Tx, id: &str) -> Result<Option<DeviceRow>, StoreError> {

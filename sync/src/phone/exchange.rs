@@ -50,7 +50,7 @@ impl Phone {
                 .values()
                 .filter(|entry| entry.place == Place::Outbox)
         };
-        let oldest = waiting().map(|entry| entry.created_at).min();
+        let oldest = waiting().skip(sent).map(|entry| entry.created_at).min();
         Exchange {
             protocol: PROTOCOL,
             device: self.device.clone(),
