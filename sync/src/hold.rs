@@ -152,7 +152,7 @@ fn waiters(world: &World, id: RecordId) -> Vec<RecordId> {
 }
 
 /// Whether an item makes the record it is about, such as a cleaned one behind a refused one.
-fn makes_record(item: &Admitted) -> bool {
+pub fn makes_record(item: &Admitted) -> bool {
     match item.mutation.op {
         Op::Create | Op::Appeal => true,
         Op::Request => {

@@ -64,8 +64,9 @@ impl World {
         if kind == Kind::Client {
             self.replace_visits(id, env.now);
         }
-        // Somebody who was not assigned may be now.
-        if kind == Kind::Client || old.is_none_or(|old| old.void) {
+        // Somebody who was not assigned may be now; who waits for what is gone is told so.
+        let gone = self.records[&id].void;
+        if kind == Kind::Client || gone || old.is_none_or(|old| old.void) {
             self.arrived.push(id);
         }
         seq
@@ -99,6 +100,7 @@ impl World {
         self.put_rows(&mut record, &moved);
         self.take_rows(&mut record, gone);
         self.records.insert(id, record);
+        self.arrived.push(id);
     }
 
     fn replace_visits(&mut self, client: RecordId, now: Millis) {

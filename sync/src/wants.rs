@@ -222,7 +222,10 @@ impl World {
     pub fn wants_of_visits(&self, client: RecordId, wants: &mut Wants) {
         let key = kinds::visits_of_client(client);
         let visits = self.facts.iter().filter(|fact| fact.is_under(&key));
-        wants.records.extend(visits.map(|fact| fact.record));
+        for visit in visits.map(|fact| fact.record) {
+            wants.records.insert(visit);
+            wants.held.insert(visit);
+        }
         wants.facts.insert(key);
     }
 

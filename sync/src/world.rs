@@ -15,6 +15,7 @@ use xiangyi_proto::verdict::{FieldError, HeldFor, Verdict};
 
 use crate::digest::Digest;
 use crate::effects::Effects;
+use crate::hold;
 use crate::policy::{Danger, Fact, Judgement, PackSet};
 use crate::wants::Wants;
 
@@ -342,8 +343,15 @@ impl World {
 
     /// Whether an item must wait behind a held one about the same record. An item that has waited
     /// itself is behind the earlier ones only, or two would wait for each other.
+    ///
+    /// One waits behind one's own, and behind changes that a reviewer has before them; what others
+    /// only try does not stand in the way.
     pub fn is_behind_held(&self, item: &Admitted) -> bool {
-        let about = |held: &&Held| held.item.mutation.id == item.mutation.id;
+        let about = |held: &&Held| {
+            let own = held.item.person == item.person;
+            let under_review = held.reason == HeldFor::Review && !hold::makes_record(&held.item);
+            held.item.mutation.id == item.mutation.id && (own || under_review)
+        };
         let mut about = self.held.values().filter(about);
         about.any(|held| !item.waited || held.item.arrival() < item.arrival())
     }

@@ -62,7 +62,8 @@ impl Core {
         }
     }
 
-    fn env(&self, now: Millis) -> Env<'_> {
+    /// What stands around a commit.
+    pub fn env(&self, now: Millis) -> Env<'_> {
         Env {
             now,
             packs: self.packs,

@@ -152,7 +152,7 @@ fn patch_visit(hand: &Handset, scene: &mut Scene<'_>) -> Vec<Draft> {
         return vec![visit(hand, scene)];
     };
     let base = scene.base(row.rev);
-    let draft = Draft::patch("visit", &hand.unit, row.id, base);
+    let draft = Draft::patch("visit", &row.unit, row.id, base);
     let text = format!("改{}", scene.dice.below(4));
     let draft = match scene.dice.below(9) {
         0 | 1 => draft.set("/purpose", text),
@@ -183,7 +183,7 @@ fn patch_client(hand: &Handset, scene: &mut Scene<'_>) -> Vec<Draft> {
         return Vec::new();
     };
     let base = scene.base(row.rev);
-    let draft = Draft::patch("client", &hand.unit, row.id, base);
+    let draft = Draft::patch("client", &row.unit, row.id, base);
     vec![match scene.dice.below(4) {
         0 | 1 => {
             let worker = substitute(scene);
@@ -207,7 +207,7 @@ fn void(hand: &Handset, scene: &mut Scene<'_>) -> Vec<Draft> {
     let Some((_, row, _)) = scene.dice.any(&rows) else {
         return Vec::new();
     };
-    let mut draft = Draft::new(Op::Void, kind, &hand.unit, row.id);
+    let mut draft = Draft::new(Op::Void, kind, &row.unit, row.id);
     draft.reason = Some("记错了".to_owned());
     vec![draft]
 }

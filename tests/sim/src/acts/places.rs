@@ -25,7 +25,7 @@ pub fn organise(hand: &Handset, scene: &mut Scene<'_>) -> Vec<Draft> {
     }
     let (_, row, body) = scene.dice.pick(&own);
     let base = scene.base(row.rev);
-    let draft = Draft::patch("activity", &hand.unit, row.id, base);
+    let draft = Draft::patch("activity", &row.unit, row.id, base);
     let mut sessions = body.get("sessions").cloned().unwrap_or(Value::Null);
     vec![match scene.dice.below(6) {
         0 => draft.set("/title", format!("活动{}", scene.dice.below(9))),
@@ -38,7 +38,7 @@ pub fn organise(hand: &Handset, scene: &mut Scene<'_>) -> Vec<Draft> {
             draft.set("/sessions", sessions)
         }
         2 => {
-            let mut draft = Draft::new(Op::Void, "activity", &hand.unit, row.id);
+            let mut draft = Draft::new(Op::Void, "activity", &row.unit, row.id);
             draft.reason = Some("天气".to_owned());
             draft
         }
@@ -191,7 +191,7 @@ fn patch_amount(hand: &Handset, scene: &mut Scene<'_>) -> Vec<Draft> {
         return Vec::new();
     };
     let base = scene.base(row.rev);
-    let draft = Draft::patch(kind, &hand.unit, row.id, base);
+    let draft = Draft::patch(kind, &row.unit, row.id, base);
     vec![draft.set("/quantity", scene.dice.between(1, 5))]
 }
 

@@ -6,13 +6,14 @@ use xiangyi_proto::ids::Shard;
 use xiangyi_proto::kinds::Kind;
 use xiangyi_proto::verdict::{HeldFor, Verdict};
 use xiangyi_sync::effects::{FINAL, RollupDelta, RollupKey};
-use xiangyi_sync::keep;
 use xiangyi_sync::kinds;
 use xiangyi_sync::phone::{Phone, Place};
 use xiangyi_sync::policy::{Fact, facts_made};
 use xiangyi_sync::world::{ClaimState, World};
+use xiangyi_sync::{hold, keep};
 
 use super::records::law_26_sums;
+use crate::core::Core;
 use crate::model::{County, Store};
 use crate::server::POISON;
 use crate::story::{Check, broken, holds};
@@ -107,6 +108,30 @@ pub fn law_24_holds_end(county: &County, now: i64) -> Check {
         };
         holds("24", fine, || {
             format!("{id} is held for {:?} for ever", row.reason)
+        })?;
+    }
+    Ok(())
+}
+
+/// 24: what waits for a record would still wait if it were judged now.
+pub fn law_24_waits_for_a_reason(core: &Core, shard: i64, now: i64) -> Check {
+    let county = &core.store.counties[&shard];
+    let waiting = county
+        .held
+        .iter()
+        .filter(|(_, row)| row.reason == HeldFor::Missing);
+    for (id, row) in waiting {
+        let mut world = World::new(Shard(shard), county.head);
+        core.store.load_all(county, &mut world);
+        let env = core.env(now);
+        let held = hold::take(&mut world, *id, &env);
+        let verdict = held.map(|held| hold::rejudge(&mut world, held, &env, false));
+        let waits = verdict.as_ref().is_some_and(|verdict| !verdict.is_final());
+        holds("24", waits, || {
+            format!(
+                "{id} waits for {:?} and could be {verdict:?}: {}",
+                row.needs, row.item
+            )
         })?;
     }
     Ok(())

@@ -42,6 +42,8 @@ impl Play {
             laws::pages::law_10_and_11(&hand.phone, store, &view, &hand.kinds())?;
         }
         for county in store.counties.values() {
+            let shard = county.shard.0;
+            laws::quiet::law_24_waits_for_a_reason(&self.server.core, shard, self.now)?;
             laws::quiet::recounts(store, county, self.now)?;
         }
         Ok(())
