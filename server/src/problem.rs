@@ -56,8 +56,7 @@ impl From<StoreError> for ApiError {
             tracing::warn!(%error, "the database is busy");
             return Self::new(problem::BUSY).retry(2_000);
         }
-        let cause = std::error::Error::source(&error).map(ToString::to_string);
-        tracing::error!(%error, cause, "a request failed");
+        tracing::error!(error = error.told(), "a request failed");
         Self::new(problem::SERVER_FAULT)
     }
 }

@@ -10,7 +10,7 @@ use xiangyi_sync::cursor::Cursor;
 use xiangyi_sync::pull::Puller;
 
 use crate::accounts::seal::Sealer;
-use crate::store::views::View;
+use crate::store::views::{self, View};
 use crate::store::{StoreError, Tx, feed, shards};
 
 /// A page, or the news that the cursor is none.
@@ -41,7 +41,7 @@ pub async fn page(
         .keys()
         .filter_map(|name| u64::try_from(Kind::parse(name)?.number()).ok())
         .collect();
-    let names = gone_names(tx, view, old.as_ref()).await?;
+    let names = gone_names(tx, person, view, old.as_ref()).await?;
     let max_bytes = ask
         .max_bytes
         .unwrap_or(PAGE_BYTES_DEFAULT)
@@ -74,18 +74,31 @@ pub async fn page(
     Ok(Page::Ready(Box::new(answer)))
 }
 
-/// Names of streams that the cursor holds and the view does not.
+/// Names of streams that the cursor holds and the view does not. Only such as the person can have
+/// read at some time are named: what a made-up cursor lists stays unknown.
 async fn gone_names(
     tx: &mut Tx,
+    person: &str,
     view: &View,
     old: Option<&Cursor>,
 ) -> Result<BTreeMap<(i64, i64), String>, StoreError> {
     let mut names = BTreeMap::new();
+    let grants = views::grants(tx, person).await?;
+    let had = |name: &str| match name.split_once(':') {
+        Some(("person", id)) => id == person,
+        Some(("vault", _)) | None => false,
+        Some((_, unit)) => grants
+            .iter()
+            .any(|grant| unit.starts_with(&grant.unit) || grant.unit.starts_with(unit)),
+    };
     for place in old.iter().flat_map(|old| &old.shards) {
         let here = view.shards.iter().find(|shard| shard.shard == place.shard);
         for id in &place.streams {
             let seen = here.is_some_and(|shard| shard.streams.iter().any(|s| s.id == *id));
-            if !seen && let Some(name) = shards::name_of(tx, place.shard, *id).await? {
+            if !seen
+                && let Some(name) = shards::name_of(tx, place.shard, *id).await?
+                && had(&name)
+            {
                 names.insert((place.shard, *id), name);
             }
         }

@@ -235,7 +235,7 @@ enum Fault {
 impl std::fmt::Display for Fault {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Store(error) => write!(f, "{error}: {:?}", std::error::Error::source(error)),
+            Self::Store(error) => f.write_str(&error.told()),
             Self::Panic => f.write_str("applying panicked"),
         }
     }

@@ -136,6 +136,8 @@ fn one(node: &Node, value: &Value, at: &str, faults: &mut Faults) {
 
 fn text_fault(ty: Type, text: &str) -> Option<&'static str> {
     match ty {
+        // No form has a NUL in it, and not every database can keep one.
+        Type::Text(_) if text.contains('\0') => Some("wrong-type"),
         Type::Text(max) => (text.chars().count() > max as usize).then_some("too-long"),
         Type::Word | Type::Person => (!is_word(text)).then_some("unknown-code"),
         Type::Code(codes) => (!codes.contains(&text)).then_some("unknown-code"),

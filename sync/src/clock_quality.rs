@@ -6,6 +6,9 @@ use xiangyi_proto::exchange::{Mutation, PhoneClock};
 use xiangyi_proto::limits::AHEAD_MINUTES_MAX;
 use xiangyi_proto::time::{MINUTE_MS, Millis, TimeQuality};
 
+/// The end of 2099; no clock on a phone is right beyond it.
+const CENTURY_END: Millis = 4_102_444_799_999;
+
 /// An estimated moment and how far to trust it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Estimate {
@@ -24,7 +27,8 @@ pub fn estimate(mutation: &Mutation, clock: Option<&PhoneClock>, received_at: Mi
         let same_boot = mutation.boot.is_none() || mutation.boot == clock.boot;
         (same_boot && now >= at).then(|| received_at.saturating_sub(now.saturating_sub(at)))
     };
-    let offset = || Some(claimed.saturating_add(clock?.offset_ms?));
+    // An act without a claimed time has none to correct: it is judged at its receipt.
+    let offset = || Some(mutation.occurred_at?.saturating_add(clock?.offset_ms?));
     let (at, quality) = if let Some(at) = monotonic() {
         (at, TimeQuality::Monotonic)
     } else if let Some(at) = offset() {
@@ -32,6 +36,8 @@ pub fn estimate(mutation: &Mutation, clock: Option<&PhoneClock>, received_at: Mi
     } else {
         (claimed, TimeQuality::Claimed)
     };
+    // Clocks that say more than a century are broken; what follows must stay countable.
+    let at = at.clamp(0, CENTURY_END);
     Estimate {
         at,
         quality,

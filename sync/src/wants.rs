@@ -141,6 +141,10 @@ impl World {
         let mutation = &item.mutation;
         let Some(kind) = item.kind else { return };
         wants.numbers.insert((item.device.clone(), mutation.n));
+        // What is not well formed is only answered, and its words are no keys.
+        if !item.faults.is_empty() {
+            return;
+        }
         wants.contents.insert((mutation.id, item.content));
         wants.grants.insert(item.person.clone());
         wants.records.insert(mutation.id);

@@ -46,6 +46,17 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// The fault as a log may hold it: an engine's words can quote what somebody sent.
+    pub fn told(&self) -> String {
+        match self {
+            Self::Engine(sqlx::Error::Database(fault)) => {
+                format!("{self} ({})", fault.code().unwrap_or_default())
+            }
+            Self::Engine(_) => format!("{self} (no answer of its own)"),
+            other => other.to_string(),
+        }
+    }
+
     /// Says whether the same call may succeed in a moment.
     pub fn is_passing(&self) -> bool {
         matches!(self, Self::Engine(error) if dialect::is_passing(error))
