@@ -28,8 +28,9 @@ use crate::store::{Db, StoreError, Tx, load, save, shards};
 
 /// Jobs that may wait in a lane before senders wait too: two bursts of a full commit.
 const QUEUE: usize = 1_024;
-/// Rounds of loading: own keys, linked records, lines, those who wait, and twice to spare.
-const ROUNDS_MAX: usize = 10;
+/// Rounds of loading: a handful, and one more for each link of a chain of items that wait for each
+/// other; a push can bring 200 of them.
+const ROUNDS_MAX: usize = 256;
 
 /// What the writer needs beside its queue.
 #[derive(Clone)]

@@ -65,8 +65,10 @@ impl World {
             self.replace_visits(id, env.now);
         }
         // Somebody who was not assigned may be now; who waits for what is gone is told so.
+        // Nobody waits for what only the server writes.
         let gone = self.records[&id].void;
-        if kind == Kind::Client || gone || old.is_none_or(|old| old.void) {
+        let news = kind == Kind::Client || gone || old.is_none_or(|old| old.void);
+        if news && !kind.spec().may.is_empty() {
             self.arrived.push(id);
         }
         seq
@@ -100,7 +102,6 @@ impl World {
         self.put_rows(&mut record, &moved);
         self.take_rows(&mut record, gone);
         self.records.insert(id, record);
-        self.arrived.push(id);
     }
 
     fn replace_visits(&mut self, client: RecordId, now: Millis) {
@@ -113,6 +114,8 @@ impl World {
             .collect();
         for visit in visits {
             self.replace(visit, now);
+            // Who was not assigned, and now is said to have been, may have waited for it.
+            self.arrived.push(visit);
         }
     }
 

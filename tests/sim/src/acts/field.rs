@@ -23,6 +23,9 @@ const TEXTS: &[&str] = &["一切安好", "孩子说被打了", "帮助填表", "
 
 /// One piece of a worker's day.
 pub fn work(hand: &Handset, scene: &mut Scene<'_>) -> Vec<Draft> {
+    if scene.dice.chance(2) {
+        return chain(hand, scene);
+    }
     match scene.dice.below(16) {
         0 | 1 => check_in(hand, scene),
         2 | 3 => client(hand, scene),
@@ -135,6 +138,17 @@ fn visit(hand: &Handset, scene: &mut Scene<'_>) -> Draft {
         draft.needs = vec![scene.dice.id()];
     }
     draft
+}
+
+/// Visits of which each needs the next; the last one to arrive moves them all.
+fn chain(hand: &Handset, scene: &mut Scene<'_>) -> Vec<Draft> {
+    let length = 3 + scene.dice.below(8);
+    let mut links: Vec<Draft> = (0..length).map(|_| visit(hand, scene)).collect();
+    for index in 1..length {
+        let next = links[index].id;
+        links[index - 1].needs = vec![next];
+    }
+    links
 }
 
 fn photo(scene: &mut Scene<'_>) -> Value {

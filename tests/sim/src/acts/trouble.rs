@@ -41,6 +41,41 @@ pub fn same_again(n: i64, hand: &Handset, scene: &mut Scene<'_>) -> Option<(Uuid
     Some((said.record, said.kind.clone(), value.to_string()))
 }
 
+/// Something about a record of anybody, as if it were one's own.
+pub fn stolen(n: i64, hand: &Handset, scene: &mut Scene<'_>) -> Option<(Uuid, String, String)> {
+    let rows: Vec<_> = hand.phone.rows.values().map(|held| &held.row).collect();
+    let row = scene.dice.any(&rows)?;
+    let (id, unit) = (row.id, row.unit.as_str());
+    let kind = *scene
+        .dice
+        .pick(&["visit", "client", "check_in", "need", row.kind.as_str()]);
+    let mut value = json!({"n": n, "kind": kind, "unit": unit, "id": id, "reason": "我的",
+        "base": row.rev});
+    match scene.dice.below(4) {
+        0 => {
+            value["op"] = json!("create");
+            let body = row.body.as_ref().map_or("{}", |body| body.get());
+            let mut body: Value = serde_json::from_str(body).ok()?;
+            if let Value::Object(members) = &mut body {
+                members.remove("derived");
+                members.remove("state");
+            }
+            value["body"] = body;
+        }
+        1 => {
+            value["op"] = json!("patch");
+            value["set"] = json!({"/purpose": "偷", "/village": "430121101001"});
+        }
+        2 => value["op"] = json!("void"),
+        _ => {
+            value["op"] = json!("request");
+            value["body"] = json!({"want": "leave", "reason": "走", "record": id,
+                "decision": "approve"});
+        }
+    }
+    Some((id, kind.to_owned(), value.to_string()))
+}
+
 /// An exchange of a clone: a number of this phone used for something else.
 pub fn forged(hand: &Handset, exchange: Exchange) -> Option<Exchange> {
     let answered = |entry: &&xiangyi_sync::phone::Entry| {

@@ -22,18 +22,17 @@ impl Play {
             dice: &mut self.dice,
         };
         let hand = &self.hands[who];
-        let again = scene.dice.chance(50);
-        let said = if again {
-            acts::same_again(n, hand, &mut scene)
-        } else {
-            Some(acts::malformed(n, hand, &mut scene))
+        let what = scene.dice.below(4);
+        let (what, said) = match what {
+            0 | 1 => ("says again", acts::same_again(n, hand, &mut scene)),
+            2 => ("muddles", Some(acts::malformed(n, hand, &mut scene))),
+            _ => ("steals", acts::stolen(n, hand, &mut scene)),
         };
         let Some((record, kind, raw)) = said else {
             self.hands[who].phone.next_n = n;
             return Ok(());
         };
         self.hands[who].write_raw(n, record, &kind, raw, self.now);
-        let what = if again { "says again" } else { "muddles" };
         self.tell(format!("d-{who} #{n} {what} {kind} {record}"));
         Ok(())
     }
