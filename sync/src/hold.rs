@@ -230,6 +230,9 @@ pub fn rejudge(world: &mut World, held: Held, env: &Env<'_>, reviewed: bool) -> 
     let verdict = apply::decide(world, &mut item, env, released);
     if verdict.is_final() {
         finalise(world, &item, &verdict, env);
+    } else if reviewed {
+        // It waits for something else now, and perhaps stands in nobody's way any more.
+        world.arrived.push(item.mutation.id);
     }
     verdict
 }

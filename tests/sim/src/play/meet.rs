@@ -28,7 +28,11 @@ impl Play {
 
     pub(super) fn exchange(&mut self, who: &[usize], mishap: usize) -> Check {
         let max_items = *self.dice.pick(&[1, 2, 5, 40, 200]);
-        let max_bytes = *self.dice.pick(&[300, 1_500, 6_000, 32_768]);
+        let mut max_bytes = *self.dice.pick(&[300, 1_500, 6_000, 32_768]);
+        if self.options.calm {
+            // Where a page ends depends on how long the times in it are written.
+            max_bytes = 512 * 1024;
+        }
         let request = |index: &usize| {
             let exchange = self.hands[*index].request(self.now, max_items, max_bytes);
             let text = serde_json::to_string(&exchange).expect("a request can be written");
