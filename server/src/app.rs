@@ -1,7 +1,6 @@
 //! The application: what every handler reaches. Cloned per request, shared inside.
 
 use std::ops::Deref;
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLock};
 
 use xiangyi_proto::ids::Shard;
@@ -49,7 +48,6 @@ pub struct Parts {
     pub blobs: Blobs,
     pub staging: Staging,
     pub darkroom: Darkroom,
-    pub data: PathBuf,
     /// Cookies are for TLS only, except on loopback.
     pub secure_cookies: bool,
 }
@@ -101,16 +99,10 @@ impl App {
             blobs: Blobs::open(config)?,
             staging: Staging::open(&config.data)?,
             darkroom: Darkroom::default(),
-            data: config.data.clone(),
             secure_cookies: !config.listen.ip().is_loopback(),
         }));
         app.load_packs().await?;
         Ok(app)
-    }
-
-    /// The data folder.
-    pub fn data(&self) -> &Path {
-        &self.data
     }
 
     /// Puts the stored packs in force; the first start publishes the shipped one.

@@ -299,7 +299,7 @@ fn create(
     match gate.refusal.take() {
         Some(decide::Stop::Reject(hit)) => {
             item.mutation.body = Some(body);
-            decide::refuse(world, item, kind, &hit)
+            decide::refuse(world, item, kind, &hit, env)
         }
         Some(decide::Stop::Hold(hit)) => {
             item.mutation.body = Some(body);

@@ -149,9 +149,9 @@ pub fn cited(item: &Admitted, hit: &Hit) -> Verdict {
 }
 
 /// Refuses an item by a rule of the pack: a receipt without narrative, and its words.
-pub fn refuse(world: &mut World, item: &Admitted, kind: Kind, hit: &Hit) -> Verdict {
+pub fn refuse(world: &mut World, item: &Admitted, kind: Kind, hit: &Hit, env: &Env<'_>) -> Verdict {
     let verdict = cited(item, hit);
-    refused(world, item, kind, verdict, "open")
+    refused(world, item, kind, verdict, env)
 }
 
 /// Writes the receipt of a refusal, whoever refused.
@@ -160,7 +160,7 @@ pub fn refused(
     item: &Admitted,
     kind: Kind,
     mut verdict: Verdict,
-    state: &str,
+    env: &Env<'_>,
 ) -> Verdict {
     let n = item.mutation.n.to_be_bytes();
     let id = digest::derived_id("refusal", &[item.device.as_bytes(), &n]);
@@ -187,7 +187,7 @@ pub fn refused(
             .map(str::to_owned),
         minutes: minutes.unwrap_or((ended - begun) / MINUTE_MS),
         received_at: item.received_at,
-        state: state.to_owned(),
+        state: "open".to_owned(),
         refiled: None,
         content: item.content,
         seq: 0,
@@ -195,7 +195,7 @@ pub fn refused(
     let receipt = receipt(item, &refusal, &rule, &verdict.at);
     verdict.verdict = VerdictName::Rejected;
     verdict.refusal = Some(id);
-    keep_refusal(world, item, refusal, receipt);
+    keep_refusal(world, item, refusal, receipt, env);
     world.refused.push(item.mutation.id);
     verdict
 }
@@ -219,17 +219,15 @@ fn receipt(item: &Admitted, refusal: &Refusal, rule: &RuleRef, at: &[String]) ->
     })
 }
 
-fn keep_refusal(world: &mut World, item: &Admitted, mut refusal: Refusal, body: Value) {
+fn keep_refusal(
+    world: &mut World,
+    item: &Admitted,
+    mut refusal: Refusal,
+    body: Value,
+    env: &Env<'_>,
+) {
     let record = apply::server_record(item, Kind::Refusal, refusal.id, body);
-    // The receipt's row needs no environment: nothing is derived for it.
-    let packs = crate::policy::PackSet::new(Vec::new());
-    let places = std::collections::HashMap::new();
-    let env = Env {
-        now: item.received_at,
-        packs: &packs,
-        places: &places,
-    };
-    refusal.seq = world.keep(record, &env);
+    refusal.seq = world.keep(record, env);
     world.effects.refusals.insert(refusal.id, refusal.clone());
     world.refusals.insert(refusal.id, refusal);
 }

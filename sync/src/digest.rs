@@ -1,7 +1,6 @@
 //! Digests: of a mutation as sent, and of its content without number and clocks.
 
 use serde::Serialize;
-use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 use xiangyi_proto::exchange::Mutation;
@@ -54,11 +53,6 @@ pub fn said_by(person: &str, mutation: &Mutation) -> Digest {
     hash.update(content(mutation));
     hash.update(person.as_bytes());
     hash.finalize().into()
-}
-
-/// The digest of a JSON value in its canonical order.
-pub fn of_value(value: &Value) -> Digest {
-    Sha256::digest(written(value)).into()
 }
 
 /// An id that follows from what it stands for: rows the server makes need no randomness.

@@ -36,7 +36,7 @@ pub struct Effects {
     pub photo_refs: BTreeSet<(String, RecordId, PersonId)>,
     /// Numbers handed out to REST devices.
     pub next_n: BTreeMap<DeviceId, i64>,
-    /// Records whose reading must be logged: none from a push.
+    /// People whose mailbox got a row: each has one in this shard now.
     pub people: BTreeSet<PersonId>,
 }
 

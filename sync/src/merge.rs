@@ -227,7 +227,7 @@ fn judged(
     let (estimated_at, quality) = (asked.estimated_at, asked.quality);
     let mut gate = decide::gate(world, item, &asked, env, reviewed);
     match gate.refusal.take() {
-        Some(Stop::Reject(hit)) => return decide::refuse(world, item, kind, &hit),
+        Some(Stop::Reject(hit)) => return decide::refuse(world, item, kind, &hit, env),
         Some(Stop::Hold(hit)) => {
             let cited = decide::cited(item, &hit);
             return hold::for_review(world, item, cited, env);

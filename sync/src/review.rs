@@ -98,7 +98,7 @@ fn refuse(world: &mut World, held: &Held, env: &Env<'_>) {
         rule.pack = "review".to_owned();
         rule.clause = held.rule.clone().unwrap_or_default();
     }
-    let verdict = gate::refused(world, item, kind, verdict, "open");
+    let verdict = gate::refused(world, item, kind, verdict, env);
     hold::finalise(world, item, &verdict, env);
 }
 

@@ -55,7 +55,7 @@ fn join(
     let asked = kinds::question(item, kind, body);
     let mut gate = decide::gate(world, item, &asked, env, reviewed);
     match gate.refusal.take() {
-        Some(Stop::Reject(hit)) => return decide::refuse(world, item, kind, &hit),
+        Some(Stop::Reject(hit)) => return decide::refuse(world, item, kind, &hit, env),
         Some(Stop::Hold(hit)) => {
             let cited = decide::cited(item, &hit);
             return hold::for_review(world, item, cited, env);

@@ -251,7 +251,7 @@ pub struct Refusal {
     pub state: String,
     pub refiled: Option<RecordId>,
     pub content: Digest,
-    /// People who have already decided about it.
+    /// The number its row got; later refusals of a record have higher ones.
     pub seq: Seq,
 }
 

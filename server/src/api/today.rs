@@ -8,7 +8,6 @@ use axum::Json;
 use axum::extract::{Query, State};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use xiangyi_proto::ids::Shard;
 use xiangyi_proto::kinds::Kind;
 use xiangyi_proto::problem;
 use xiangyi_proto::region;
@@ -65,7 +64,7 @@ pub async fn today(
     } else {
         None
     };
-    let cursor = cursor(&app, &mut tx, &caller, now).await?;
+    let cursor = cursor(&mut tx, &caller, now).await?;
     let refused: i64 = cells.iter().map(|cell| cell.count).sum();
     let photos: i64 = missing.iter().map(|(_, count)| count).sum();
     let stations: Vec<Value> = heard
@@ -208,12 +207,7 @@ fn ledger(app: &App, cells: Vec<RefusalCell>, reviewer: bool) -> Vec<Value> {
 }
 
 /// The cursor that says: everything up to now has been seen.
-async fn cursor(
-    _app: &App,
-    tx: &mut crate::store::Tx,
-    caller: &Caller,
-    now: i64,
-) -> Result<String, ApiError> {
+async fn cursor(tx: &mut crate::store::Tx, caller: &Caller, now: i64) -> Result<String, ApiError> {
     let view = views::of(tx, &caller.person, &caller.grants, now).await?;
     let place = |shard: &xiangyi_sync::pull::ShardView| ShardPlace {
         shard: shard.shard,
@@ -234,9 +228,4 @@ async fn cursor(
         shards: view.shards.iter().map(place).collect(),
     };
     Ok(cursor.encode())
-}
-
-/// Whether a shard is a county; hubs exist only there.
-pub fn is_county(shard: Shard) -> bool {
-    shard.0 > 99_999
 }
