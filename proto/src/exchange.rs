@@ -229,6 +229,9 @@ pub struct Row {
     pub rev: i64,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub rm: bool,
+    /// The body is what this phone has just sent, and what is given here beside it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub same: bool,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub author: String,
     #[serde(default, skip_serializing_if = "String::is_empty")]

@@ -74,6 +74,8 @@ codes! {
         "用浏览器登录时写入需要 X-Xiangyi-CSRF。" "A write by cookie needs the header X-Xiangyi-CSRF.";
     THROTTLED "throttled" 429 true
         "尝试太频繁，请稍等再试。" "Too many tries. Wait a little and try again.";
+    HELD_FULL "held-full" 429 true
+        "您有太多记录还在等待处理，这条先留在手机上，等前面的有了结果会再发送。" "Too many of your records still wait for an answer. This one stays on the phone and is sent again when some have ended.";
     SIGN_IN_FAILED "sign-in-failed" 401 false
         "电话号码或密码不对，请检查后再试。" "The telephone number or the password is not right. Check them and try again.";
     REFRESH_REUSED "refresh-reused" 401 false

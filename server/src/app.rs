@@ -18,6 +18,7 @@ use crate::blobs::Blobs;
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
 use crate::entropy::Entropy;
+use crate::heard::Heard;
 use crate::live::Live;
 use crate::photos::Darkroom;
 use crate::photos::staging::Staging;
@@ -42,6 +43,7 @@ pub struct Parts {
     pub clock: Clock,
     pub writer: Writer,
     pub live: Live,
+    pub heard: Heard,
     pub tokens: Tokens,
     pub passwords: Passwords,
     pub regions: Regions,
@@ -93,6 +95,7 @@ impl App {
             clock,
             writer: Writer::new(shared),
             live,
+            heard: Heard::default(),
             tokens: Tokens::new(&roots),
             passwords: Passwords::default(),
             regions: Regions::default(),

@@ -7,10 +7,11 @@ use xiangyi_proto::problem;
 use xiangyi_proto::role::Role;
 use xiangyi_sync::world::Granted;
 
-use crate::accounts::tokens::NoToken;
+use crate::accounts::tokens::{Claims, NoToken};
 use crate::app::App;
 use crate::problem::ApiError;
-use crate::store::{sessions, views};
+use crate::store::sessions::{self, DeviceRow};
+use crate::store::views;
 
 /// The cookie of a browser's session.
 pub const COOKIE: &str = "xiangyi_session";
@@ -38,7 +39,33 @@ impl Caller {
     }
 }
 
-impl FromRequestParts<App> for Caller {
+/// Somebody with a token of ours. Whether the session still holds is for the database to say;
+/// a handler that takes this asks it together with what else it must know.
+#[derive(Debug, Clone)]
+pub struct Signed(Claims);
+
+impl Signed {
+    /// Who asks, and their registration of this name if it is a phone of theirs.
+    ///
+    /// # Errors
+    /// When the session has ended or the database does not answer.
+    pub async fn with_device(
+        self,
+        app: &App,
+        device: &str,
+    ) -> Result<(String, Option<DeviceRow>), ApiError> {
+        let mut tx = app.db.glance().await?;
+        let now = app.clock.now();
+        let known = sessions::standing(&mut tx, &self.0.sid, device, now).await?;
+        let (person, device) = known.ok_or(ApiError::new(problem::UNAUTHORIZED))?;
+        if person != self.0.sub {
+            return Err(ApiError::new(problem::UNAUTHORIZED));
+        }
+        Ok((person, device.filter(|device| device.kind == "phone")))
+    }
+}
+
+impl FromRequestParts<App> for Signed {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
@@ -55,9 +82,21 @@ impl FromRequestParts<App> for Caller {
                 NoToken::Forged => ApiError::new(problem::UNAUTHORIZED),
                 NoToken::Expired => ApiError::new(problem::TOKEN_EXPIRED),
             })?;
+        if claims.cookie != by_cookie {
+            return Err(ApiError::new(problem::UNAUTHORIZED));
+        }
+        Ok(Self(claims))
+    }
+}
+
+impl FromRequestParts<App> for Caller {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        let Signed(claims) = Signed::from_request_parts(parts, app).await?;
         let mut tx = app.db.read().await?;
         let person = sessions::person_of(&mut tx, &claims.sid, app.clock.now()).await?;
-        if claims.cookie != by_cookie || person.as_ref() != Some(&claims.sub) {
+        if person.as_ref() != Some(&claims.sub) {
             return Err(ApiError::new(problem::UNAUTHORIZED));
         }
         let grants = views::grants(&mut tx, &claims.sub).await?;

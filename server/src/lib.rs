@@ -13,6 +13,7 @@ pub mod clock;
 pub mod commands;
 pub mod config;
 pub mod entropy;
+pub mod heard;
 pub mod live;
 pub mod phone;
 pub mod photos;

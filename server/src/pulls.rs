@@ -7,6 +7,7 @@ use xiangyi_proto::ids::Shard;
 use xiangyi_proto::kinds::Kind;
 use xiangyi_proto::limits::{PAGE_BYTES_DEFAULT, PAGE_BYTES_MAX};
 use xiangyi_sync::cursor::Cursor;
+use xiangyi_sync::echo::Said;
 use xiangyi_sync::pull::Puller;
 
 use crate::accounts::seal::Sealer;
@@ -19,15 +20,25 @@ pub enum Page {
     NotACursor,
 }
 
-/// Builds a page. `schemas` are the kinds a phone knows; empty means all of this build.
+/// What a phone has of its own.
+#[derive(Default)]
+pub struct Knows<'a> {
+    /// The kinds it knows; none or empty means all of this build.
+    pub schemas: Option<&'a BTreeMap<String, u32>>,
+    /// What it has just said.
+    pub said: Said,
+}
+
+/// Builds a page.
 pub async fn page(
     tx: &mut Tx,
     sealer: &Sealer,
     person: &str,
     view: &View,
     ask: &PullAsk,
-    schemas: &BTreeMap<String, u32>,
+    knows: Knows<'_>,
 ) -> Result<Page, StoreError> {
+    let Knows { schemas, said } = knows;
     let old = match ask
         .cursor
         .as_deref()
@@ -37,8 +48,9 @@ pub async fn page(
         Some(Ok(cursor)) => Some(cursor),
         Some(Err(_)) => return Ok(Page::NotACursor),
     };
-    let kinds: BTreeSet<u64> = schemas
-        .keys()
+    let known = schemas.into_iter().flatten();
+    let kinds: BTreeSet<u64> = known
+        .map(|(name, _)| name)
         .filter_map(|name| u64::try_from(Kind::parse(name)?.number()).ok())
         .collect();
     let names = gone_names(tx, person, view, old.as_ref()).await?;
@@ -54,7 +66,8 @@ pub async fn page(
         view.shards.clone(),
         max_bytes,
         |shard, id| names.get(&(shard, id)).cloned(),
-    );
+    )
+    .having_said(said);
     while let Some(scan) = puller.next() {
         let rows = feed::after(tx, sealer, &scan).await?;
         puller.take(&scan, rows);
@@ -68,7 +81,8 @@ pub async fn page(
                 .extend(feed::sums(tx, Shard(shard.shard), &ids).await?);
         }
         if !kinds.is_empty() {
-            answer.sums.retain(|sum| schemas.contains_key(&sum.kind));
+            let known = |kind: &str| schemas.is_some_and(|schemas| schemas.contains_key(kind));
+            answer.sums.retain(|sum| known(&sum.kind));
         }
     }
     Ok(Page::Ready(Box::new(answer)))

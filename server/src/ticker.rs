@@ -1,6 +1,7 @@
 //! The ticker: each second, timers whose moment has come go to the writer.
 //!
-//! A timer is a row until it has fired, so a crash between loses nothing.
+//! A timer is a row until it has fired, so a crash between loses nothing. What phones said of
+//! themselves is written here too.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -26,6 +27,9 @@ pub async fn run(app: App) {
         tick.tick().await;
         if let Err(error) = fire_due(&app).await {
             tracing::warn!(%error, "timers could not be read");
+        }
+        if let Err(error) = app.heard.write(&app.db).await {
+            tracing::warn!(%error, "what phones said of themselves could not be written");
         }
         if let Err(error) = ring_for_others(&app, &mut heads).await {
             tracing::warn!(%error, "heads could not be read");

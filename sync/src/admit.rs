@@ -97,6 +97,7 @@ fn admitted(
         waited: false,
         also: Vec::new(),
         released: false,
+        revoked: false,
         faults: Vec::new(),
         judgement: None,
         danger: Vec::new(),

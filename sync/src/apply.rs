@@ -23,6 +23,8 @@ pub enum Outcome {
     Forked,
     /// The idempotency key was used for another body.
     KeyReused,
+    /// Too much of its device is held already: nothing happened, the same bytes may come later.
+    NoRoom,
 }
 
 /// Says whether any number of these items was used for something else; then none may be applied.
@@ -48,11 +50,17 @@ pub fn apply(world: &mut World, item: &mut Admitted, env: &Env<'_>) -> Outcome {
         }
         return Outcome::Verdict(Box::new(repeated(world, item)));
     }
-    for danger in std::mem::take(&mut item.danger) {
+    for danger in item.danger.clone() {
         open_incident(world, item, &danger, env);
     }
     let verdict = decide_fresh(world, item, env);
-    log(world, item, &verdict);
+    if hold::is_no_room(&verdict) {
+        if let Some(key) = item.key.clone() {
+            world.by_key.remove(&(item.device.clone(), key));
+        }
+        return Outcome::NoRoom;
+    }
+    log(world, item, &verdict, env);
     hold::settle(world, env);
     Outcome::Verdict(Box::new(verdict))
 }
@@ -185,6 +193,9 @@ pub fn decide(world: &mut World, item: &mut Admitted, env: &Env<'_>, reviewed: b
         Scope::Ended => return hold::for_review(world, item, words_of("grant-ended"), env),
         Scope::Closed => return words::rejected(n, id, "scope"),
     }
+    if item.revoked && !reviewed {
+        return hold::for_review(world, item, words_of("device-revoked"), env);
+    }
     if let Some(verdict) = dependencies(world, item, kind, env) {
         return verdict;
     }
@@ -266,14 +277,28 @@ fn dependencies(
                 .last()
                 .is_some_and(|r| r.state != "appealed")
     };
-    if needs.iter().any(|need| *need != id && refused(&need)) {
-        return Some(words::rejected(n, id, "dependency-refused"));
+    let rule_of = |need: &RecordId| match refused(&need) {
+        true => Some("dependency-refused"),
+        false => gone(world, item, *need),
+    };
+    if let Some(rule) = needs.iter().filter(|need| **need != id).find_map(rule_of) {
+        return Some(words::rejected(n, id, rule));
     }
     let missing: std::collections::BTreeSet<RecordId> = needs
         .into_iter()
         .filter(|need| *need == id || !decide::may_name(world, item, kind, *need, env.now))
         .collect();
     (!missing.is_empty()).then(|| hold::for_missing(world, item, missing, env))
+}
+
+/// Why a record that was voided, as the sender may know, is not waited for: it never comes back.
+fn gone(world: &World, item: &Admitted, id: RecordId) -> Option<&'static str> {
+    let record = world.records.get(&id).filter(|record| record.void)?;
+    match record.kind {
+        Kind::Activity => Some("activity-cancelled"),
+        Kind::Resource => Some("dependency-refused"),
+        _ => merge::knew(item, record).then_some("dependency-refused"),
+    }
 }
 
 fn create(
@@ -284,7 +309,7 @@ fn create(
     reviewed: bool,
 ) -> Verdict {
     let (n, id) = (item.mutation.n, item.mutation.id);
-    if kind.spec().life == Life::ServerOnly || world.records.contains_key(&id) {
+    if kind.spec().life == Life::ServerOnly || is_taken(world, item) {
         let mut faults = crate::check::Faults::default();
         faults.add("/id", "id-taken");
         item.faults = faults.list;
@@ -314,7 +339,15 @@ fn create(
     }
 }
 
-fn log(world: &mut World, item: &Admitted, verdict: &Verdict) {
+/// Whether the id belongs to something else. What was refused keeps its id for its author, who
+/// may send it again cleaned.
+fn is_taken(world: &World, item: &Admitted) -> bool {
+    let id = item.mutation.id;
+    let first = world.refusals_of(id).first().copied();
+    world.records.contains_key(&id) || first.is_some_and(|first| first.author != item.person)
+}
+
+fn log(world: &mut World, item: &Admitted, verdict: &Verdict, env: &Env<'_>) {
     let number = (item.device.clone(), item.mutation.n);
     let key = (item.mutation.id, item.content);
     // Of one content one row speaks.
@@ -328,7 +361,7 @@ fn log(world: &mut World, item: &Admitted, verdict: &Verdict) {
         world.by_content.insert(key, number);
     }
     let content = speaks.then_some(item.content);
-    write_log(world, item, item.device.clone(), content, verdict);
+    write_log(world, item, item.device.clone(), content, verdict, env);
 }
 
 /// Writes one row of the log and remembers it for the rest of the batch.
@@ -338,7 +371,10 @@ pub fn write_log(
     device: String,
     content: Option<digest::Digest>,
     verdict: &Verdict,
+    env: &Env<'_>,
 ) {
+    let judged = verdict.verdict.is_stored() || verdict.verdict == VerdictName::Held;
+    let packs = judged.then(|| env.packs.versions(&item.mutation.unit, item.estimated_at));
     let seq = world.next_seq();
     let n = item.mutation.n;
     let past = crate::world::Past {
@@ -360,6 +396,7 @@ pub fn write_log(
         author: item.person.clone(),
         unit: item.mutation.unit.clone(),
         received_at: item.received_at,
+        packs,
         key: if device.starts_with(crate::effects::FINAL) {
             None
         } else {

@@ -263,13 +263,10 @@ pub fn fresh_record(item: &Admitted, kind: Kind, mut body: Value, class: &str) -
         // Null says nothing and is not stored; what the server derives must find its place free.
         members.retain(|_, value| !value.is_null());
     }
-    let (begun, _) = kinds::rules(kind).span(&body, item.occurred_at);
+    let act = kinds::act_of(item, kind, &body);
     let mut record = apply::server_record(item, kind, item.mutation.id, body);
-    record.estimated_at = begun.saturating_add(item.shift_ms);
-    record.quality = item.quality;
-    if item.quality == xiangyi_proto::time::TimeQuality::Impossible {
-        record.estimated_at = record.estimated_at.min(item.received_at);
-    }
+    record.estimated_at = act.begun;
+    record.quality = act.quality;
     record.derive("class", class);
     record
 }

@@ -79,6 +79,8 @@ pub struct LogWrite {
     pub author: PersonId,
     pub unit: String,
     pub received_at: Millis,
+    /// The packs that judged what was stored: `43@3 430121@1`.
+    pub packs: Option<String>,
     pub key: Option<String>,
 }
 

@@ -5,13 +5,31 @@ use std::collections::BTreeSet;
 use serde_json::json;
 use xiangyi_proto::ids::RecordId;
 use xiangyi_proto::kinds::{Kind, Op};
-use xiangyi_proto::limits::{HELD_MISSING_DAYS, HELD_REVIEW_ESCALATES_DAYS};
+use xiangyi_proto::limits::{HELD_MISSING_DAYS, HELD_PER_DEVICE_MAX, HELD_REVIEW_ESCALATES_DAYS};
 use xiangyi_proto::time::{DAY_MS, Millis};
 use xiangyi_proto::verdict::{HeldFor, Verdict, VerdictName};
 
 use crate::effects::FINAL;
 use crate::world::{Admitted, Env, Held, World};
 use crate::{admit, apply, digest, words};
+
+/// Whether one more item of this device may be held. What speaks of danger always may, and so may
+/// what was held before.
+pub fn has_room(world: &World, item: &Admitted) -> bool {
+    let held = world.held_by.get(&item.device).copied().unwrap_or(0);
+    item.waited || !item.danger.is_empty() || held < HELD_PER_DEVICE_MAX
+}
+
+/// What an item gets for which there is no room: no verdict, so that the phone keeps it and sends
+/// it again. Known by the number that every stored answer has.
+pub fn no_room(item: &Admitted) -> Verdict {
+    Verdict::bare(item.mutation.n, item.mutation.id, VerdictName::Held)
+}
+
+/// Says whether an answer is `no_room`.
+pub fn is_no_room(verdict: &Verdict) -> bool {
+    verdict.verdict == VerdictName::Held && verdict.seq.is_none()
+}
 
 /// Holds an item until a person decides; it never expires against the worker.
 pub fn for_review(
@@ -20,6 +38,9 @@ pub fn for_review(
     cited: Verdict,
     env: &Env<'_>,
 ) -> Verdict {
+    if !has_room(world, item) {
+        return no_room(item);
+    }
     let rule = cited.rule.as_ref().map(|rule| rule.id.clone());
     let mut verdict = store(
         world,
@@ -81,6 +102,7 @@ pub fn store(
         .effects
         .timers
         .insert((timer_kind(reason).to_owned(), id.to_string()), due);
+    *world.held_by.entry(item.device.clone()).or_default() += 1;
     world.effects.held.insert(id, Some(held.clone()));
     world.held.insert(id, held);
     let mut verdict = Verdict::bare(mutation.n, mutation.id, VerdictName::Held);
@@ -107,6 +129,9 @@ pub fn held_id(item: &Admitted) -> RecordId {
 /// Takes a held item out of storage and off the screens.
 pub fn take(world: &mut World, id: RecordId, env: &Env<'_>) -> Option<Held> {
     let held = world.held.remove(&id)?;
+    if let Some(count) = world.held_by.get_mut(&held.item.device) {
+        *count = count.saturating_sub(1);
+    }
     world.effects.held.insert(id, None);
     world
         .effects
@@ -196,6 +221,9 @@ pub fn for_missing(
     needs: BTreeSet<RecordId>,
     env: &Env<'_>,
 ) -> Verdict {
+    if !has_room(world, item) {
+        return no_room(item);
+    }
     let wait = HELD_MISSING_DAYS * DAY_MS;
     // Days that passed before a reviewer, not the sender, let it go on do not count.
     let until = match item.received_at + wait {
@@ -274,7 +302,8 @@ fn tell_final(world: &mut World, item: &Admitted, verdict: &Verdict, env: &Env<'
             .by_content
             .insert(key, (device.clone(), item.mutation.n));
     }
-    apply::write_log(world, item, device, speaks.then_some(item.content), verdict);
+    let content = speaks.then_some(item.content);
+    apply::write_log(world, item, device, content, verdict, env);
     let n = item.mutation.n.to_be_bytes();
     let id = digest::derived_id("verdict", &[item.device.as_bytes(), &n]);
     let body = json!({

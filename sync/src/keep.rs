@@ -57,8 +57,8 @@ impl World {
             }
         }
         let (id, kind, seq) = (record.id, record.kind, record.seq);
-        if kind == Kind::Client {
-            self.assignment_timers(&record, env.now);
+        if let Kind::Client | Kind::Grant = kind {
+            self.reader_timers(&record, env.now);
         }
         self.records.insert(id, record);
         if kind == Kind::Client {
@@ -293,18 +293,23 @@ impl World {
         }
     }
 
-    /// An assignment that begins or ends later must move the client's rows then.
-    fn assignment_timers(&mut self, card: &Record, now: Millis) {
-        let workers = card.body.get("workers").and_then(Value::as_array);
-        let bounds = workers.into_iter().flatten().flat_map(|worker| {
-            ["from", "to"]
-                .into_iter()
-                .filter_map(|name| worker.get(name).and_then(Value::as_i64))
-        });
+    /// An assignment or a grant that begins or ends later must move rows or views then.
+    fn reader_timers(&mut self, record: &Record, now: Millis) {
+        let workers = record.body.get("workers").and_then(Value::as_array);
+        let (what, parts, names): (_, Vec<&Value>, _) = match record.kind {
+            Kind::Grant => ("grant", vec![&record.body], ["from_at", "to_at"]),
+            _ => (
+                "assignment",
+                workers.into_iter().flatten().collect(),
+                ["from", "to"],
+            ),
+        };
+        let moments = |part: &Value| names.map(|name| part.get(name).and_then(Value::as_i64));
+        let bounds = parts.into_iter().flat_map(moments).flatten();
         let next = bounds.filter(|at| *at > now).min();
         self.effects
             .timers
-            .insert(("assignment".to_owned(), card.id.to_string()), next);
+            .insert((what.to_owned(), record.id.to_string()), next);
     }
 }
 

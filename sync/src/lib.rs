@@ -10,6 +10,7 @@ pub mod clock_quality;
 pub mod cursor;
 pub mod decide;
 pub mod digest;
+pub mod echo;
 pub mod effects;
 pub mod geo;
 pub mod hold;

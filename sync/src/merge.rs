@@ -277,7 +277,7 @@ fn asked<'a>(record: &'a Record, item: &'a Admitted, merged: &'a Merged) -> Ques
 }
 
 /// A voided record keeps nothing to judge by: its author and its unit knew that it was there.
-fn knew(item: &Admitted, record: &Record) -> bool {
+pub fn knew(item: &Admitted, record: &Record) -> bool {
     record.author == item.person || record.unit == item.mutation.unit
 }
 

@@ -12,6 +12,7 @@ use xiangyi_proto::ids::Seq;
 use xiangyi_proto::kinds::Kind;
 
 use crate::cursor::{Cursor, Lag, Mode, ShardPlace};
+use crate::echo::{self, Said};
 
 /// Bytes a row takes on the wire beside its body.
 const ROW_BYTES: usize = 180;
@@ -87,6 +88,7 @@ pub struct Puller {
     at: usize,
     left: usize,
     rows: usize,
+    said: Said,
     answer: PullAnswer,
 }
 
@@ -111,11 +113,18 @@ impl Puller {
             at: 0,
             left: max_bytes,
             rows: 0,
+            said: Said::new(),
             answer: PullAnswer::default(),
         };
         puller.leave(name_of);
         puller.plan();
         puller
+    }
+
+    /// What the phone has just said: rows that are the same come without it.
+    pub fn having_said(mut self, said: Said) -> Self {
+        self.said = said;
+        self
     }
 
     fn leave(&mut self, name_of: impl Fn(i64, i64) -> Option<String>) {
@@ -236,11 +245,17 @@ impl Puller {
             stream: reading.name.clone(),
             rows: Vec::new(),
         };
-        for row in rows {
+        for mut row in rows {
+            // A page ends where it would end for a phone that has said nothing: a repeated request
+            // then gets the same page.
+            let bytes = row.body.len() + ROW_BYTES;
+            let rest = self.said.get(&row.id).filter(|_| !row.rm);
+            let rest = rest.and_then(|said| echo::rest_of(&row.body, said));
+            let same = rest.is_some();
+            row.body = rest.unwrap_or(row.body);
             let wanted = (kinds.is_empty() || kinds.contains(&(row.kind as u64)))
                 && (reading.lag.kinds.is_empty() || reading.lag.kinds.contains(&(row.kind as u64)));
             let stale_rm = row.rm && reading.lag.mode != Mode::Tail && row.seq <= reading.lag.began;
-            let bytes = row.body.len() + ROW_BYTES;
             if wanted && !stale_rm {
                 if bytes > self.left && self.rows > 0 {
                     full = true;
@@ -249,7 +264,7 @@ impl Puller {
                 self.left = self.left.saturating_sub(bytes);
                 self.rows += 1;
                 reading.lag.position = row.seq;
-                changes.rows.push(wire_row(row));
+                changes.rows.push(wire_row(row, same));
             } else {
                 reading.lag.position = row.seq;
             }
@@ -358,13 +373,14 @@ fn lags(place: &ShardPlace, stream: i64) -> Vec<Lag> {
     list
 }
 
-fn wire_row(row: FeedRow) -> Row {
+fn wire_row(row: FeedRow, same: bool) -> Row {
     Row {
         id: row.id,
         seq: row.seq,
         kind: Kind::of_number(row.kind).map_or("", Kind::name).to_owned(),
         rev: row.rev,
         rm: row.rm,
+        same,
         author: if row.rm { String::new() } else { row.author },
         unit: if row.rm { String::new() } else { row.unit },
         village: row.village.filter(|_| !row.rm),

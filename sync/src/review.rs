@@ -178,6 +178,9 @@ pub fn appeal(world: &mut World, item: &mut Admitted, env: &Env<'_>, reviewed: b
         return words::rejected(n, id, "appeal-once");
     }
     let refusal = refusal.id;
+    if !hold::has_room(world, item) {
+        return hold::no_room(item);
+    }
     gate::restate(world, refusal, "appealed", None, env);
     hold::for_review(world, item, words::rejected(n, id, "appeal"), env)
 }

@@ -31,6 +31,9 @@ pub fn wants(world: &World, timers: &[Timer]) -> Wants {
                     wants.lines.insert((claim.slot, claim.name.clone()));
                 }
             }
+            "grant" => {
+                wants.records.insert(id);
+            }
             "assignment" => {
                 wants.records.insert(id);
                 wants.held.insert(id);
@@ -55,10 +58,11 @@ pub fn fire(world: &mut World, timer: &Timer, env: &Env<'_>) {
         "offer" => slots::lapse(world, id, env),
         "hold-expires" => hold::end(world, id, "hold-expired", env),
         "hold-escalates" => escalate(world, id, env),
-        "assignment" => {
-            if let Some(mut card) = world.live(id).cloned() {
-                card.rev += 1;
-                world.keep(card, env);
+        // Readers change with the clock: a new revision makes them look.
+        "assignment" | "grant" => {
+            if let Some(mut record) = world.live(id).cloned() {
+                record.rev += 1;
+                world.keep(record, env);
             }
         }
         _ => {}

@@ -25,6 +25,8 @@ pub struct Wants {
     pub records: BTreeSet<RecordId>,
     /// Held items with these ids, about these records, or waiting for them.
     pub held: BTreeSet<RecordId>,
+    /// How many items of these devices are held.
+    pub held_by: BTreeSet<DeviceId>,
     /// All slots of an activity or a resource.
     pub slots: BTreeSet<RecordId>,
     pub claims: BTreeSet<RecordId>,
@@ -58,6 +60,7 @@ impl Wants {
             keys: less(self.keys, &seen.keys),
             records: less(self.records, &seen.records),
             held: less(self.held, &seen.held),
+            held_by: less(self.held_by, &seen.held_by),
             slots: less(self.slots, &seen.slots),
             claims: less(self.claims, &seen.claims),
             live_claims: less(self.live_claims, &seen.live_claims),
@@ -79,6 +82,7 @@ impl Wants {
         self.keys.append(&mut other.keys);
         self.records.append(&mut other.records);
         self.held.append(&mut other.held);
+        self.held_by.append(&mut other.held_by);
         self.slots.append(&mut other.slots);
         self.claims.append(&mut other.claims);
         self.live_claims.append(&mut other.live_claims);
@@ -149,6 +153,7 @@ impl World {
         wants.grants.insert(item.person.clone());
         wants.records.insert(mutation.id);
         wants.held.insert(mutation.id);
+        wants.held_by.insert(item.device.clone());
         wants.refusals_of.insert(mutation.id);
         wants.records.extend(mutation.needs.iter().copied());
         wants.refusals_of.extend(mutation.needs.iter().copied());

@@ -16,6 +16,12 @@ const WORDS: &[(&str, &str, &str)] = &[
         "This work falls under a grant that has ended. It is stored and the county hub reviews it.",
     ),
     (
+        "device-revoked",
+        "这台手机的登记已停用，记录已收下并交县社工总站审核，不会丢失。请在新登记的手机上继续。",
+        "This phone's registration has been ended. The record is stored and the county hub reviews \
+         it. Go on with a phone that is registered.",
+    ),
+    (
         "waits-for-record",
         "它提到的另一条记录还没有到达，已先存好；那条到达后会自动处理。",
         "It names a record that has not arrived yet. It is stored and goes on by itself then.",

@@ -55,6 +55,9 @@ pub struct Admitted {
     /// A reviewer released it from the rules.
     #[serde(default)]
     pub released: bool,
+    /// Its device was revoked: what it still sends goes before a reviewer.
+    #[serde(default)]
+    pub revoked: bool,
     #[serde(skip)]
     pub faults: Vec<FieldError>,
     #[serde(skip)]
@@ -280,6 +283,8 @@ pub struct World {
     pub by_key: HashMap<(DeviceId, String), (i64, Digest)>,
     pub records: HashMap<RecordId, Record>,
     pub held: HashMap<RecordId, Held>,
+    /// How many items of a device are held, loaded or not.
+    pub held_by: HashMap<DeviceId, usize>,
     pub slots: HashMap<(RecordId, String), Slot>,
     pub claims: HashMap<RecordId, Claim>,
     pub facts: Vec<Fact>,
@@ -313,6 +318,7 @@ impl World {
             by_key: HashMap::new(),
             records: HashMap::new(),
             held: HashMap::new(),
+            held_by: HashMap::new(),
             slots: HashMap::new(),
             claims: HashMap::new(),
             facts: Vec::new(),

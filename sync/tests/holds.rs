@@ -3,10 +3,15 @@
 mod bench;
 
 use serde_json::json;
-use xiangyi_proto::verdict::VerdictName::{Accepted, Duplicate, Held, Rejected};
+use xiangyi_proto::kinds::Kind;
+use xiangyi_proto::limits::HELD_PER_DEVICE_MAX;
+use xiangyi_proto::time::TimeQuality;
+use xiangyi_proto::verdict::VerdictName::{Accepted, Duplicate, Held, Invalid, Rejected};
+use xiangyi_sync::apply::Outcome;
 use xiangyi_sync::kinds;
+use xiangyi_sync::world::Record;
 
-use bench::{Bench, STATION, patch, told, visit};
+use bench::{Bench, HOUR, STATION, patch, told, visit};
 
 #[test]
 fn patches_behind_a_hold_all_move_when_it_is_released() {
@@ -300,4 +305,162 @@ fn a_conflict_shows_a_lead_no_more_than_the_card() {
         (&shown["address"], shown.get("background")),
         (&json!("一组"), None)
     );
+}
+
+#[test]
+fn what_is_refused_keeps_its_id_for_its_author() {
+    let mut bench = Bench::new();
+    let (id, refused) = bench.visit("wang", "land_demolition");
+    assert_eq!(told(&refused), (Rejected, "T-REJECT"));
+    let taken = bench.say("li", visit(id, "service", bench.now));
+    assert_eq!(
+        (taken.verdict, taken.errors[0].code.as_str()),
+        (Invalid, "id-taken")
+    );
+    let cleaned = bench.say("wang", visit(id, "service", bench.now));
+    assert_eq!(cleaned.verdict, Accepted);
+}
+
+#[test]
+fn nobody_waits_for_what_was_voided() {
+    let mut bench = Bench::new();
+    let (other, _) = bench.visit("wang", "service");
+    let void = json!({"op": "void", "kind": "visit", "id": other, "reason": "记错了"});
+    let (needs, late) = (bench.id(), bench.id());
+    let waits = |id, needed: uuid::Uuid, now| {
+        let mut said = visit(id, "service", now);
+        said["needs"] = json!([needed]);
+        said
+    };
+    bench.say("wang", void);
+    let refused = bench.say("wang", waits(late, other, bench.now));
+    assert_eq!(told(&refused), (Rejected, "dependency-refused"));
+    let stranger = bench.say("vo1", waits(needs, other, bench.now));
+    assert_ne!(stranger.verdict, Held, "it is refused for its scope");
+}
+
+#[test]
+fn a_time_nobody_can_correct_counts_at_its_receipt() {
+    let mut bench = Bench::new();
+    let id = bench.id();
+    let far = 4_100_000_000_000;
+    let mut said = visit(id, "service", bench.now);
+    (said["body"]["started_at"], said["body"]["ended_at"]) = (json!(far), json!(far + HOUR));
+    assert_eq!(bench.say("wang", said).verdict, Accepted);
+    let record = &bench.world.records[&id];
+    assert_eq!(record.estimated_at, bench.now);
+    assert_eq!(record.quality, TimeQuality::Impossible);
+}
+
+#[test]
+fn an_appeal_after_a_split_comes_too_late() {
+    let mut bench = Bench::new();
+    let (id, refused) = bench.visit("wang", "land_demolition");
+    let work = bench.id();
+    let body = json!({"day": "2026-03-02", "class": "administrative", "minutes": 30,
+        "refusal": refused.refusal});
+    let mut cleaned = visit(id, "service", bench.now);
+    cleaned["body"]["started_at"] = json!(bench.now - HOUR / 2);
+    let refiled = json!({"op": "create", "kind": "work_time", "id": work, "body": body});
+    assert_eq!(bench.say("wang", refiled).verdict, Accepted);
+    assert_eq!(bench.say("wang", cleaned).verdict, Accepted);
+    let mut appeal = visit(id, "land_demolition", bench.now);
+    appeal["op"] = json!("appeal");
+    (appeal["refusal"], appeal["reason"]) = (json!(refused.refusal), json!("请再看"));
+    let late = bench.say("wang", appeal);
+    assert_eq!(told(&late), (Rejected, "appeal-once"));
+}
+
+#[test]
+fn a_device_with_a_thousand_held_items_keeps_the_next_one() {
+    let mut bench = Bench::new();
+    bench
+        .world
+        .held_by
+        .insert("d-wang".to_owned(), HELD_PER_DEVICE_MAX);
+    let waits = |bench: &mut Bench, text: &str| {
+        let (id, need) = (bench.id(), bench.id());
+        let mut said = visit(id, "service", bench.now);
+        (said["needs"], said["body"]["purpose"]) = (json!([need]), json!(text));
+        bench.item("wang", said)
+    };
+    let item = waits(&mut bench, "看望");
+    assert_eq!(bench.outcome(item.clone()), Outcome::NoRoom);
+    assert!(bench.world.held.is_empty() && bench.world.by_number.is_empty());
+    let danger = waits(&mut bench, "孩子说被打了");
+    assert_eq!(bench.apply(danger).verdict, Held, "danger always has room");
+    let plain = bench.visit("wang", "service").1;
+    assert_eq!(plain.verdict, Accepted, "what is not held goes on");
+    bench.world.held_by.insert("d-wang".to_owned(), 3);
+    assert_eq!(bench.apply(item).verdict, Held, "the same bytes later");
+    assert_eq!(bench.world.held_by["d-wang"], 4);
+}
+
+#[test]
+fn what_a_revoked_device_sends_goes_before_a_reviewer() {
+    let mut bench = Bench::new();
+    let id = bench.id();
+    let mut item = bench.item("wang", visit(id, "service", bench.now));
+    item.revoked = true;
+    assert_eq!(told(&bench.apply(item)), (Held, "device-revoked"));
+    assert_eq!(bench.review("shen", id, "release").verdict, Accepted);
+    assert!(bench.world.live(id).is_some());
+}
+
+#[test]
+fn what_is_stored_names_the_packs_that_judged_it() {
+    let mut bench = Bench::new();
+    bench.visit("wang", "service");
+    bench.visit("wang", "land_demolition");
+    let packs: Vec<_> = bench
+        .world
+        .effects
+        .log
+        .iter()
+        .map(|row| &row.packs)
+        .collect();
+    assert_eq!(packs, [&Some("430121@1".to_owned()), &None]);
+}
+
+#[test]
+fn a_grant_has_a_timer_for_its_next_bound() {
+    let mut bench = Bench::new();
+    let id = bench.id();
+    let grant = |rev| Record {
+        rev,
+        ..grant_record(id, bench.now + HOUR, bench.now + 2 * HOUR)
+    };
+    let key = ("grant".to_owned(), id.to_string());
+    let due = |bench: &Bench| bench.world.effects.timers[&key];
+    let (now, record) = (bench.now, grant(1));
+    bench.keep(record);
+    assert_eq!(due(&bench), Some(now + HOUR));
+    let head = bench.world.head;
+    bench.now += HOUR;
+    bench.fire("grant", id);
+    assert_eq!(due(&bench), Some(now + 2 * HOUR), "then its end");
+    assert!(bench.world.head > head, "phones see that something moved");
+    bench.now += HOUR;
+    bench.fire("grant", id);
+    assert_eq!(due(&bench), None);
+}
+
+fn grant_record(id: uuid::Uuid, from_at: i64, to_at: i64) -> Record {
+    Record {
+        id,
+        kind: Kind::Grant,
+        rev: 1,
+        author: "wang".to_owned(),
+        unit: STATION.to_owned(),
+        village: None,
+        occurred_at: 0,
+        received_at: 0,
+        estimated_at: 0,
+        quality: TimeQuality::Offset,
+        body: json!({"role": "worker", "unit": STATION, "from_at": from_at, "to_at": to_at}),
+        field_revs: Default::default(),
+        placed: Default::default(),
+        void: false,
+        seq: 0,
+    }
 }

@@ -27,13 +27,15 @@ pub fn of_the_store() -> Vec<Text> {
     let store = Path::new(env!("CARGO_MANIFEST_DIR")).join("../server/src/store");
     let read = |name: &str| fs::read_to_string(store.join(name)).expect("the source is there");
     let middles = middles(&read("batch.rs"));
-    let mut names: Vec<String> = fs::read_dir(&store)
-        .expect("the folder is there")
-        .flatten()
-        .filter_map(|entry| entry.file_name().into_string().ok())
-        .filter(|name| name.ends_with(".rs"))
-        .filter(|name| !["dialect.rs", "bulk.rs", "batch.rs"].contains(&name.as_str()))
-        .collect();
+    let mut names = Vec::new();
+    for folder in ["", "load/"] {
+        let files = fs::read_dir(store.join(folder)).expect("the folder is there");
+        let files = files.flatten().map(|file| file.file_name());
+        let sources = files.filter_map(|name| name.into_string().ok());
+        let sources = sources.filter(|name| name.ends_with(".rs"));
+        names.extend(sources.map(|name| format!("{folder}{name}")));
+    }
+    names.retain(|name| !["dialect.rs", "bulk.rs", "batch.rs"].contains(&name.as_str()));
     names.sort();
     names
         .iter()

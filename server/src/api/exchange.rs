@@ -16,16 +16,18 @@ use xiangyi_proto::problem;
 use xiangyi_proto::time::MINUTE_MS;
 use xiangyi_sync::admit::{self, Sender};
 use xiangyi_sync::apply::Outcome;
+use xiangyi_sync::echo;
 use xiangyi_sync::world::Admitted;
 
 use super::body;
 use crate::app::App;
-use crate::caller::Caller;
+use crate::caller::{Caller, Signed};
 use crate::live::Ring;
 use crate::problem::ApiError;
-use crate::pulls::{self, Page};
-use crate::store::sessions::{self, DeviceRow, Seen};
+use crate::pulls::{self, Knows, Page};
+use crate::store::sessions::{DeviceRow, Seen};
 use crate::store::{Tx, views};
+use crate::units;
 use crate::writer::{Done, NoAnswer, Work};
 
 /// `POST /v1/sync`.
@@ -34,14 +36,18 @@ use crate::writer::{Done, NoAnswer, Work};
 /// When the envelope is not understood, or no shard could commit.
 pub async fn exchange(
     State(app): State<App>,
-    caller: Caller,
+    signed: Signed,
     headers: HeaderMap,
     bytes: Bytes,
 ) -> Result<Json<Answer>, ApiError> {
     let received_at = app.clock.now();
     let text = body::text(&headers, &bytes)?;
     let ask: Exchange = parsed(&text)?;
-    let device = device_of(&app, &caller, &ask).await?;
+    let (person, device) = signed.with_device(&app, &ask.device).await?;
+    let device = device.ok_or(ApiError::new(problem::DEVICE_UNKNOWN))?;
+    if device.state != "active" && ask.pull.is_some() && ask.push.is_none() {
+        return Err(ApiError::new(problem::DEVICE_REVOKED));
+    }
     let mut answer = Answer {
         protocol: PROTOCOL,
         server_time: received_at,
@@ -52,12 +58,13 @@ pub async fn exchange(
         next: None,
     };
     if let Some(push) = &ask.push {
-        let items = admitted(&app, &caller, &ask, push.mutations.as_slice(), received_at)?;
+        let mut items = admitted(&app, &device, &ask, &push.mutations, received_at)?;
+        place_strays(&app, &person, &mut items).await?;
         answer.push = Some(pushed(&app, items).await?);
     }
-    heard(&app, &device, &ask, received_at).await?;
+    heard(&app, &device, &ask, received_at);
     if ask.pull.is_some() {
-        pulled(&app, &caller, &ask, &device, &mut answer).await?;
+        pulled(&app, &ask, &device, &mut answer).await?;
     }
     Ok(Json(answer))
 }
@@ -80,29 +87,17 @@ fn parsed(text: &str) -> Result<Exchange, ApiError> {
     Ok(ask)
 }
 
-/// The registration that speaks; another person's device is as unknown as none.
-async fn device_of(app: &App, caller: &Caller, ask: &Exchange) -> Result<DeviceRow, ApiError> {
-    let mut tx = app.db.read().await?;
-    let device = sessions::device(&mut tx, &ask.device).await?;
-    let device = device.filter(|d| d.person == caller.person && d.kind == "phone");
-    let device = device.ok_or(ApiError::new(problem::DEVICE_UNKNOWN))?;
-    if device.state != "active" && ask.pull.is_some() && ask.push.is_none() {
-        return Err(ApiError::new(problem::DEVICE_REVOKED));
-    }
-    Ok(device)
-}
-
 fn admitted(
     app: &App,
-    caller: &Caller,
+    device: &DeviceRow,
     ask: &Exchange,
     mutations: &[Box<serde_json::value::RawValue>],
     received_at: i64,
 ) -> Result<Vec<Admitted>, ApiError> {
     let packs = app.writer.packs();
     let sender = Sender {
-        person: caller.person.clone(),
-        device: ask.device.clone(),
+        person: device.person.clone(),
+        device: device.id.clone(),
         clock: ask.clock.as_ref(),
         received_at,
     };
@@ -113,7 +108,7 @@ fn admitted(
             let pointer = format!("/push/mutations/{index}/n");
             ApiError::new(problem::INVALID_ENVELOPE).at(&pointer, "required")
         })?;
-        crate::units::settle(app, caller, &mut item);
+        item.revoked = device.state != "active";
         if !numbers.insert(item.mutation.n) {
             let pointer = format!("/push/mutations/{index}/n");
             return Err(ApiError::new(problem::INVALID_ENVELOPE).at(&pointer, "duplicate-number"));
@@ -121,6 +116,18 @@ fn admitted(
         items.push(item);
     }
     Ok(items)
+}
+
+/// Gives items of units that nobody knows a county in which they are answered.
+async fn place_strays(app: &App, person: &str, items: &mut [Admitted]) -> Result<(), ApiError> {
+    if items.iter().all(|item| units::is_known(app, item)) {
+        return Ok(());
+    }
+    let grants = views::grants(&mut app.db.glance().await?, person).await?;
+    items
+        .iter_mut()
+        .for_each(|item| units::settle(app, &grants, item));
+    Ok(())
 }
 
 /// Writes items shard by shard; a shard that cannot commit leaves its items unanswered.
@@ -173,6 +180,7 @@ fn gather(
                         Outcome::KeyReused => {
                             return Err(ApiError::new(problem::KEY_REUSED));
                         }
+                        Outcome::NoRoom => code = problem::HELD_FULL.name,
                     }
                 }
             }
@@ -190,17 +198,16 @@ fn gather(
 }
 
 /// Notes what a phone said of itself: at most once a minute, unless what waits has changed.
-async fn heard(app: &App, device: &DeviceRow, ask: &Exchange, now: i64) -> Result<(), ApiError> {
+fn heard(app: &App, device: &DeviceRow, ask: &Exchange, now: i64) {
     let lately = device.last_seen_at.is_some_and(|at| now - at < MINUTE_MS);
     let same = ask.unsent.as_ref().is_none_or(|unsent| {
         device.waiting_records == Some(unsent.records)
             && device.waiting_photos == Some(unsent.photos)
     });
     if lately && same {
-        return Ok(());
+        return;
     }
-    let unsent = ask.unsent.clone();
-    let tell = |of: fn(&Unsent) -> i64| unsent.as_ref().map(of);
+    let tell = |of: fn(&Unsent) -> i64| ask.unsent.as_ref().map(of);
     let seen = Seen {
         at: now,
         saved_below: ask.push.as_ref().map_or(0, |push| push.saved_below),
@@ -208,15 +215,11 @@ async fn heard(app: &App, device: &DeviceRow, ask: &Exchange, now: i64) -> Resul
         photos: tell(|unsent| unsent.photos),
         oldest_ms: tell(|unsent| unsent.oldest_ms),
     };
-    let mut tx = app.db.write().await?;
-    sessions::seen(&mut tx, &device.id, seen).await?;
-    tx.commit().await?;
-    Ok(())
+    app.heard.note(&device.id, seen);
 }
 
 async fn pulled(
     app: &App,
-    caller: &Caller,
     ask: &Exchange,
     device: &DeviceRow,
     answer: &mut Answer,
@@ -226,12 +229,16 @@ async fn pulled(
     };
     let mut tx = app.db.read().await?;
     // Grants are read again in the snapshot of the pull: one may have ended during the push.
-    let grants = views::grants(&mut tx, &caller.person).await?;
-    let view = views::of(&mut tx, &caller.person, &grants, app.clock.now()).await?;
-    let schemas = ask.client.as_ref().map(|client| &client.schemas);
-    let empty = BTreeMap::new();
-    let schemas = schemas.unwrap_or(&empty);
-    match pulls::page(&mut tx, &app.sealer, &caller.person, &view, pull, schemas).await? {
+    let person = device.person.as_str();
+    let grants = views::grants(&mut tx, person).await?;
+    let view = views::of(&mut tx, person, &grants, app.clock.now()).await?;
+    let verdicts = answer.push.as_ref().map(|push| push.verdicts.as_slice());
+    let mutations = ask.push.as_ref().map(|push| push.mutations.as_slice());
+    let knows = Knows {
+        schemas: ask.client.as_ref().map(|client| &client.schemas),
+        said: echo::said(mutations.unwrap_or_default(), verdicts.unwrap_or_default()),
+    };
+    match pulls::page(&mut tx, &app.sealer, person, &view, pull, knows).await? {
         Page::NotACursor => return Err(ApiError::new(problem::CURSOR_INVALID)),
         Page::Ready(page) => answer.pull = Some(*page),
     }
@@ -307,8 +314,8 @@ async fn is_behind(
         form: None,
         sums: false,
     };
-    let kinds = BTreeMap::new();
-    match pulls::page(tx, &app.sealer, &caller.person, view, &ask, &kinds).await? {
+    let knows = Knows::default();
+    match pulls::page(tx, &app.sealer, &caller.person, view, &ask, knows).await? {
         Page::NotACursor => Err(ApiError::new(problem::CURSOR_INVALID)),
         Page::Ready(page) => Ok(!page.changes.is_empty() || !page.leave.is_empty()),
     }

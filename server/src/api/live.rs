@@ -25,7 +25,7 @@ use crate::app::App;
 use crate::caller::Caller;
 use crate::live::Ring;
 use crate::problem::ApiError;
-use crate::pulls::{self, Page};
+use crate::pulls::{self, Knows, Page};
 use crate::store::views::{self, View};
 use crate::store::{Tx, keys, people, sessions};
 use crate::tasks;
@@ -187,8 +187,8 @@ impl Subscriber {
             form: None,
             sums: false,
         };
-        let kinds = BTreeMap::new();
-        let page = pulls::page(&mut tx, &self.app.sealer, person, &view, &ask, &kinds).await;
+        let knows = Knows::default();
+        let page = pulls::page(&mut tx, &self.app.sealer, person, &view, &ask, knows).await;
         match page.map_err(|_| End::Fault)? {
             Page::Ready(page) => Ok(*page),
             Page::NotACursor => Err(End::Fault),

@@ -17,7 +17,7 @@ use uuid::Uuid;
 use xiangyi_proto::exchange::Mutation;
 use xiangyi_proto::ids::RecordId;
 use xiangyi_proto::kinds::{Kind, Life, Op};
-use xiangyi_proto::limits::LIST_ROWS_MAX;
+use xiangyi_proto::limits::{LIST_ROWS_MAX, RETRY_MS};
 use xiangyi_proto::problem;
 use xiangyi_proto::region;
 use xiangyi_proto::verdict::{Verdict, VerdictName};
@@ -342,13 +342,14 @@ async fn write(
         received_at: now,
     };
     let mut item = admit::admit_built(mutation, key, &sender, &app.writer.packs());
-    crate::units::settle(app, caller, &mut item);
+    crate::units::settle(app, &caller.grants, &mut item);
     let shard = item.shard;
     let mut parts = app.writer.write(shard, Work::Items(vec![item])).await;
     match parts.pop() {
         Some(Ok(Done::Outcomes(mut outcomes))) => match outcomes.pop() {
             Some(Outcome::Verdict(verdict)) => answered(*verdict, op),
             Some(Outcome::KeyReused) => Err(ApiError::new(problem::KEY_REUSED)),
+            Some(Outcome::NoRoom) => Err(ApiError::new(problem::HELD_FULL).retry(RETRY_MS)),
             _ => Err(ApiError::new(problem::SERVER_FAULT)),
         },
         Some(Err(crate::writer::NoAnswer::Store)) => Err(ApiError::new(problem::BUSY).retry(2_000)),

@@ -1,98 +1,150 @@
 //! Batched reads: many keys in one statement, the same code for both engines.
 //!
 //! Keys are handed over as one JSON text, so that each read has one SQL text and one plan however
-//! many keys there are.
+//! many keys there are. The keys come first and each is looked up along an index: `(a, b) IN
+//! (SELECT …)` would read the whole shard on one of the engines. A read is written as what it
+//! selects, and the table with its condition, in which the keys are `k0` and `k1`.
 
 use uuid::Uuid;
 
-/// A read `… IN (ids)`: `$2` is a JSON list of hexadecimal ids.
+/// Reads by ids: `$2` is a JSON list of hexadecimal ids, each of which is `k0`.
 macro_rules! in_ids {
     ($head:literal, $tail:literal) => {
         $crate::store::dialect::Dual {
-            sqlite: concat!($head, " IN (SELECT unhex(value) FROM json_each($2))", $tail),
+            sqlite: concat!(
+                $head,
+                " FROM (SELECT unhex(value) AS k0 FROM json_each($2)) CROSS JOIN ",
+                $tail
+            ),
             postgres: concat!(
                 $head,
-                " IN (SELECT decode(x #>> '{}', 'hex') \
-                 FROM jsonb_array_elements(CAST($2 AS JSONB)) AS t(x))",
+                " FROM (SELECT decode(x #>> '{}', 'hex') AS k0 \
+                 FROM jsonb_array_elements(CAST($2 AS JSONB)) AS t(x)) AS k CROSS JOIN ",
                 $tail
             ),
         }
     };
 }
 
-/// A read `… IN (texts)`: `$2` is a JSON list of texts.
+/// Reads by texts: `$2` is a JSON list of texts, each of which is `k0`.
 macro_rules! in_texts {
     ($head:literal, $tail:literal) => {
         $crate::store::dialect::Dual {
-            sqlite: concat!($head, " IN (SELECT value FROM json_each($2))", $tail),
+            sqlite: concat!(
+                $head,
+                " FROM (SELECT value AS k0 FROM json_each($2)) CROSS JOIN ",
+                $tail
+            ),
             postgres: concat!(
                 $head,
-                " IN (SELECT x #>> '{}' \
-                 FROM jsonb_array_elements(CAST($2 AS JSONB)) AS t(x))",
+                " FROM (SELECT x #>> '{}' AS k0 \
+                 FROM jsonb_array_elements(CAST($2 AS JSONB)) AS t(x)) AS k CROSS JOIN ",
                 $tail
             ),
         }
     };
 }
 
-/// A read `(text, number) IN (…)`: `$2` is a JSON list of pairs.
+/// Reads by numbers: `$2` is a JSON list of integers, each of which is `k0`.
+macro_rules! in_integers {
+    ($head:literal, $tail:literal) => {
+        $crate::store::dialect::Dual {
+            sqlite: concat!(
+                $head,
+                " FROM (SELECT value AS k0 FROM json_each($2)) CROSS JOIN ",
+                $tail
+            ),
+            postgres: concat!(
+                $head,
+                " FROM (SELECT CAST(x AS BIGINT) AS k0 \
+                 FROM jsonb_array_elements(CAST($2 AS JSONB)) AS t(x)) AS k CROSS JOIN ",
+                $tail
+            ),
+        }
+    };
+}
+
+/// Reads by pairs of a text and a number: `$2` is a JSON list of pairs, `k0` and `k1`.
 macro_rules! in_numbers {
     ($head:literal, $tail:literal) => {
         $crate::store::dialect::Dual {
             sqlite: concat!(
                 $head,
-                " IN (SELECT value ->> 0, value ->> 1 FROM json_each($2))",
+                " FROM (SELECT value ->> 0 AS k0, value ->> 1 AS k1 FROM json_each($2)) CROSS \
+                 JOIN ",
                 $tail
             ),
             postgres: concat!(
                 $head,
-                " IN (SELECT x ->> 0, CAST(x ->> 1 AS BIGINT) \
-                 FROM jsonb_array_elements(CAST($2 AS JSONB)) AS t(x))",
+                " FROM (SELECT x ->> 0 AS k0, CAST(x ->> 1 AS BIGINT) AS k1 \
+                 FROM jsonb_array_elements(CAST($2 AS JSONB)) AS t(x)) AS k CROSS JOIN ",
                 $tail
             ),
         }
     };
 }
 
-/// A read `(text, text) IN (…)`: `$2` is a JSON list of pairs.
+/// Reads by pairs of texts: `$2` is a JSON list of pairs, `k0` and `k1`.
 macro_rules! in_pairs {
     ($head:literal, $tail:literal) => {
         $crate::store::dialect::Dual {
             sqlite: concat!(
                 $head,
-                " IN (SELECT value ->> 0, value ->> 1 FROM json_each($2))",
+                " FROM (SELECT value ->> 0 AS k0, value ->> 1 AS k1 FROM json_each($2)) CROSS \
+                 JOIN ",
                 $tail
             ),
             postgres: concat!(
                 $head,
-                " IN (SELECT x ->> 0, x ->> 1 \
-                 FROM jsonb_array_elements(CAST($2 AS JSONB)) AS t(x))",
+                " FROM (SELECT x ->> 0 AS k0, x ->> 1 AS k1 \
+                 FROM jsonb_array_elements(CAST($2 AS JSONB)) AS t(x)) AS k CROSS JOIN ",
                 $tail
             ),
         }
     };
 }
 
-/// A read `(id, id) IN (…)`: `$2` is a JSON list of pairs of hexadecimal bytes.
+/// Reads by a hexadecimal id and two texts: `$2` is a JSON list of threes, `k0` to `k2`.
+macro_rules! in_places {
+    ($head:literal, $tail:literal) => {
+        $crate::store::dialect::Dual {
+            sqlite: concat!(
+                $head,
+                " FROM (SELECT unhex(value ->> 0) AS k0, value ->> 1 AS k1, value ->> 2 AS k2 \
+                 FROM json_each($2)) CROSS JOIN ",
+                $tail
+            ),
+            postgres: concat!(
+                $head,
+                " FROM (SELECT decode(x ->> 0, 'hex') AS k0, x ->> 1 AS k1, x ->> 2 AS k2 \
+                 FROM jsonb_array_elements(CAST($2 AS JSONB)) AS t(x)) AS k CROSS JOIN ",
+                $tail
+            ),
+        }
+    };
+}
+
+/// Reads by pairs of hexadecimal bytes: `$2` is a JSON list of pairs, `k0` and `k1`.
 macro_rules! in_id_pairs {
     ($head:literal, $tail:literal) => {
         $crate::store::dialect::Dual {
             sqlite: concat!(
                 $head,
-                " IN (SELECT unhex(value ->> 0), unhex(value ->> 1) FROM json_each($2))",
+                " FROM (SELECT unhex(value ->> 0) AS k0, unhex(value ->> 1) AS k1 FROM \
+                 json_each($2)) CROSS JOIN ",
                 $tail
             ),
             postgres: concat!(
                 $head,
-                " IN (SELECT decode(x ->> 0, 'hex'), decode(x ->> 1, 'hex') \
-                 FROM jsonb_array_elements(CAST($2 AS JSONB)) AS t(x))",
+                " FROM (SELECT decode(x ->> 0, 'hex') AS k0, decode(x ->> 1, 'hex') AS k1 \
+                 FROM jsonb_array_elements(CAST($2 AS JSONB)) AS t(x)) AS k CROSS JOIN ",
                 $tail
             ),
         }
     };
 }
 
-pub(crate) use {in_id_pairs, in_ids, in_numbers, in_pairs, in_texts};
+pub(crate) use {in_id_pairs, in_ids, in_integers, in_numbers, in_pairs, in_places, in_texts};
 
 /// Ids as the JSON list that `in_ids` reads.
 pub fn ids<'a>(list: impl IntoIterator<Item = &'a Uuid>) -> String {

@@ -20,7 +20,17 @@ pub struct Bulk {
     /// A letter a column: `i` BIGINT, `t` TEXT, `b` bytes, `o` BOOLEAN.
     pub columns: &'static str,
     tail: &'static str,
-    texts: [OnceLock<Arc<str>>; SIZES],
+    texts: [[OnceLock<Arc<str>>; SIZES]; 2],
+}
+
+/// How an engine wants the parameters of a bulk text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Marks {
+    /// `$1, $2, …`.
+    Numbered,
+    /// `?` each. Where a numbered parameter is a name, binding the last of 2,688 looks through all
+    /// the others; that took longer than the insert.
+    Plain,
 }
 
 impl Bulk {
@@ -34,18 +44,19 @@ impl Bulk {
             head,
             columns,
             tail,
-            texts: [const { OnceLock::new() }; SIZES],
+            texts: [const { [const { OnceLock::new() }; SIZES] }; 2],
         }
     }
 
     /// The text for `rows` rows, a power of two; made once.
-    pub fn text(&self, rows: usize) -> Arc<str> {
+    pub fn text(&self, rows: usize, marks: Marks) -> Arc<str> {
         debug_assert!(rows.is_power_of_two() && rows <= BULK_ROWS_MAX);
         let size = usize::try_from(rows.trailing_zeros()).unwrap_or(0);
-        Arc::clone(self.texts[size].get_or_init(|| self.write(rows).into()))
+        let text = &self.texts[marks as usize][size];
+        Arc::clone(text.get_or_init(|| self.write(rows, marks).into()))
     }
 
-    fn write(&self, rows: usize) -> String {
+    fn write(&self, rows: usize, marks: Marks) -> String {
         use std::fmt::Write;
         let width = self.columns.len();
         let mut text = String::with_capacity(self.head.len() + rows * width * 6);
@@ -55,7 +66,10 @@ impl Bulk {
             for column in 0..width {
                 let open = if column == 0 { '(' } else { ',' };
                 // Writing to a String cannot fail.
-                let _ = write!(text, "{open}${}", row * width + column + 1);
+                let _ = match marks {
+                    Marks::Numbered => write!(text, "{open}${}", row * width + column + 1),
+                    Marks::Plain => write!(text, "{open}?"),
+                };
             }
             text.push(')');
         }
@@ -94,7 +108,7 @@ macro_rules! bulk {
     ($tx:expr, $bulk:expr, $rows:expr, |$query:ident, $row:ident| $bind:expr) => {{
         let mut changed = 0_u64;
         for run in $crate::store::bulk::runs($rows) {
-            let text = sqlx::AssertSqlSafe($bulk.text(run.len()));
+            let text = sqlx::AssertSqlSafe($bulk.text(run.len(), $tx.marks()));
             changed += $crate::on!($tx, |conn| {
                 let mut $query = sqlx::query(text);
                 for $row in run {
@@ -115,7 +129,7 @@ macro_rules! many {
     ($tx:expr, $bulk:expr, $shape:ty, $keys:expr, |$query:ident, $key:ident| $bind:expr) => {{
         let mut found: Vec<$shape> = Vec::new();
         for (size, run) in $crate::store::bulk::filled($keys) {
-            let text = sqlx::AssertSqlSafe($bulk.text(size));
+            let text = sqlx::AssertSqlSafe($bulk.text(size, $tx.marks()));
             $crate::on!($tx, |conn| {
                 let mut $query = sqlx::query_as::<_, $shape>(text);
                 for $key in run {
@@ -130,7 +144,7 @@ macro_rules! many {
 
 #[cfg(test)]
 mod tests {
-    use super::{Bulk, filled, runs};
+    use super::{Bulk, Marks, filled, runs};
 
     #[test]
     fn a_text_numbers_its_parameters_row_by_row() {
@@ -140,11 +154,13 @@ mod tests {
             "ON CONFLICT DO NOTHING",
         );
         let text = "INSERT INTO t (a, b) VALUES ($1,$2),($3,$4) ON CONFLICT DO NOTHING";
-        assert_eq!(&*bulk.text(2), text);
+        assert_eq!(&*bulk.text(2, Marks::Numbered), text);
         assert_eq!(
-            &*bulk.text(1),
+            &*bulk.text(1, Marks::Numbered),
             "INSERT INTO t (a, b) VALUES ($1,$2) ON CONFLICT DO NOTHING"
         );
+        let plain = "INSERT INTO t (a, b) VALUES (?,?),(?,?) ON CONFLICT DO NOTHING";
+        assert_eq!(&*bulk.text(2, Marks::Plain), plain);
     }
 
     #[test]

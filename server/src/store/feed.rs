@@ -8,6 +8,8 @@ use xiangyi_proto::ids::Shard;
 use xiangyi_proto::kinds::Kind;
 use xiangyi_sync::pull::{FeedRow, Scan};
 
+use super::batch::{self, in_integers};
+use super::dialect::Dual;
 use super::keys;
 use super::{StoreError, Tx, load, sealed};
 use crate::accounts::seal::Sealer;
@@ -89,9 +91,11 @@ async fn opened(
 }
 
 /// Index: the primary key of `stream_sum`.
-const SUMS: &str = "SELECT t.stream, t.kind, t.live, t.sum1, t.sum2, s.name \
-     FROM stream_sum t JOIN stream s ON s.shard = t.shard AND s.id = t.stream \
-     WHERE t.shard = $1 ORDER BY t.stream, t.kind";
+const SUMS: Dual = in_integers!(
+    "SELECT t.stream, t.kind, t.live, t.sum1, t.sum2, s.name",
+    "stream_sum t JOIN stream s ON s.shard = t.shard AND s.id = t.stream \
+     WHERE t.shard = $1 AND t.stream = k0 ORDER BY t.stream, t.kind"
+);
 
 /// What the server counts in these streams of a shard.
 pub async fn sums(
@@ -99,12 +103,15 @@ pub async fn sums(
     shard: Shard,
     streams: &BTreeSet<i64>,
 ) -> Result<Vec<StreamSum>, StoreError> {
-    let rows: Vec<(i64, i64, i64, i64, i64, String)> = on!(tx, |c| sqlx::query_as(SUMS)
+    let streams: Vec<&i64> = streams.iter().collect();
+    let (sql, keys) = (tx.text(&SUMS), batch::list(&streams));
+    let rows: Vec<(i64, i64, i64, i64, i64, String)> = on!(tx, |c| sqlx::query_as(sql)
         .bind(shard.0)
+        .bind(keys)
         .fetch_all(c)
         .await)?;
-    let told = rows.into_iter().filter(|row| streams.contains(&row.0));
-    Ok(told
+    Ok(rows
+        .into_iter()
         .map(|(_, kind, live, sum1, sum2, stream)| StreamSum {
             shard: shard.0,
             stream,

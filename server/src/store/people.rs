@@ -36,7 +36,7 @@ pub async fn by_id(tx: &mut Tx, id: &str) -> Result<Option<PersonRow>, StoreErro
 }
 
 const NAMES: super::dialect::Dual =
-    super::batch::in_texts!("SELECT id, name FROM person WHERE $1 = $1 AND id", "");
+    super::batch::in_texts!("SELECT id, name", "person WHERE $1 = $1 AND id = k0");
 
 /// Sealed names of these people.
 pub async fn names(tx: &mut Tx, people: &[&str]) -> Result<Vec<(String, Vec<u8>)>, StoreError> {

@@ -146,8 +146,8 @@ async fn rows(
 
 static LOG: Bulk = Bulk::new(
     "INSERT INTO log (shard, seq, device, n, digest, content, verdict, answer, record, kind, op, \
-     author, unit, rule, received_at, key, body_digest) VALUES",
-    "iitibbitbiitttitb",
+     author, unit, rule, received_at, packs, key, body_digest) VALUES",
+    "iitibbitbiitttittb",
     "",
 );
 
@@ -188,6 +188,7 @@ async fn log(
             .bind(row.unit.as_str())
             .bind(row.verdict.rule.as_ref().map(|rule| rule.id.as_str()))
             .bind(row.received_at)
+            .bind(row.packs.as_deref())
             .bind(row.key.as_deref())
             .bind(row.key.as_ref().map(|_| row.digest.as_slice()))
     });

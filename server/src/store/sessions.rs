@@ -88,6 +88,51 @@ pub async fn person_of(tx: &mut Tx, id: &str, now: i64) -> Result<Option<String>
         .await)?)
 }
 
+/// Indexes: the primary keys of `session`, `person` and `device`.
+const STANDING: &str = "SELECT s.person, d.id, d.kind, d.state, d.last_seen_at, \
+     d.waiting_records, d.waiting_photos FROM session s JOIN person p ON p.id = s.person \
+     LEFT JOIN device d ON d.id = $3 AND d.person = s.person \
+     WHERE s.id = $1 AND s.state = 'active' AND s.expires_at > $2 AND p.state = 'active'";
+
+#[derive(sqlx::FromRow)]
+struct StandingRow {
+    person: String,
+    id: Option<String>,
+    kind: Option<String>,
+    state: Option<String>,
+    last_seen_at: Option<i64>,
+    waiting_records: Option<i64>,
+    waiting_photos: Option<i64>,
+}
+
+/// Whose session this is, if it holds now, and the device of that name if it is theirs.
+pub async fn standing(
+    tx: &mut Tx,
+    session: &str,
+    device: &str,
+    now: i64,
+) -> Result<Option<(String, Option<DeviceRow>)>, StoreError> {
+    let row: Option<StandingRow> = on!(tx, |c| sqlx::query_as(STANDING)
+        .bind(session)
+        .bind(now)
+        .bind(device)
+        .fetch_optional(c)
+        .await)?;
+    Ok(row.map(|row| {
+        let named = row.id.zip(row.kind).zip(row.state);
+        let device = named.map(|((id, kind), state)| DeviceRow {
+            id,
+            person: row.person.clone(),
+            kind,
+            state,
+            last_seen_at: row.last_seen_at,
+            waiting_records: row.waiting_records,
+            waiting_photos: row.waiting_photos,
+        });
+        (row.person, device)
+    }))
+}
+
 const END: &str = "UPDATE session SET state = $2 WHERE id = $1";
 
 /// Ends a session: `signed-out` or `revoked`.
@@ -111,17 +156,6 @@ pub struct DeviceRow {
     pub last_seen_at: Option<i64>,
     pub waiting_records: Option<i64>,
     pub waiting_photos: Option<i64>,
-}
-
-const DEVICE: &str = "SELECT id, person, kind, state, last_seen_at, waiting_records, \
-     waiting_photos FROM device WHERE id = $1";
-
-/// A device by id.
-pub async fn device(tx: &mut Tx, id: &str) -> Result<Option<DeviceRow>, StoreError> {
-    Ok(on!(tx, |c| sqlx::query_as(DEVICE)
-        .bind(id)
-        .fetch_optional(c)
-        .await)?)
 }
 
 const ADD_DEVICE: &str = "INSERT INTO device (id, person, kind, session, state, registered_at, \

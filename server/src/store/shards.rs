@@ -90,8 +90,8 @@ pub struct StreamRow {
 
 /// Index: the unique one of `stream(shard, name)`.
 const STREAMS: Dual = in_texts!(
-    "SELECT shard, id, name, floor_seq FROM stream WHERE shard = $1 AND name",
-    ""
+    "SELECT shard, id, name, floor_seq",
+    "stream WHERE shard = $1 AND name = k0"
 );
 const NEW_STREAM: &str = "INSERT INTO stream (shard, id, name, floor_seq) \
      SELECT $1, COALESCE(MAX(id), 0) + 1, $2, 0 FROM stream WHERE shard = $1 \

@@ -18,9 +18,10 @@ mod work_time;
 use serde_json::Value;
 use xiangyi_proto::ids::RecordId;
 use xiangyi_proto::kinds::{Kind, Life};
-use xiangyi_proto::time::{self, Millis};
+use xiangyi_proto::time::{self, Millis, TimeQuality};
 
 use crate::check::Faults;
+use crate::clock_quality;
 use crate::effects::{RollupDelta, RollupKey};
 use crate::policy::{Fact, FactKey, FactKind, Question};
 use crate::wants::id_at;
@@ -75,23 +76,48 @@ pub fn rules(kind: Kind) -> &'static dyn Rules {
     }
 }
 
+/// When an act took place, by the corrected clock, and how far to trust that.
+#[derive(Debug, Clone, Copy)]
+pub struct Act {
+    pub begun: Millis,
+    pub ended: Millis,
+    pub quality: TimeQuality,
+}
+
+/// When the act of an item with this body took place. What nobody can correct and still lies
+/// ahead is impossible, whichever member claims it, and counts at its receipt.
+pub fn act_of(item: &Admitted, kind: Kind, body: &Value) -> Act {
+    let (begun, ended) = rules(kind).span(body, item.occurred_at);
+    let [begun, ended] = [begun, ended].map(|at| at.saturating_add(item.shift_ms));
+    let ahead = clock_quality::is_ahead(begun.max(ended), item.received_at);
+    let quality = match item.quality {
+        TimeQuality::Claimed if ahead => TimeQuality::Impossible,
+        quality => quality,
+    };
+    let [begun, ended] = match quality {
+        TimeQuality::Impossible => [begun, ended].map(|at| at.min(item.received_at)),
+        _ => [begun, ended],
+    };
+    Act {
+        begun,
+        ended,
+        quality,
+    }
+}
+
 /// What the rule pack is asked about an item with this body.
 pub fn question<'a>(item: &'a Admitted, kind: Kind, body: &'a Value) -> Question<'a> {
-    let (begun, ended) = rules(kind).span(body, item.occurred_at);
-    let act = |at: Millis| match item.quality {
-        time::TimeQuality::Impossible => item.received_at.min(at.saturating_add(item.shift_ms)),
-        _ => at.saturating_add(item.shift_ms),
-    };
+    let act = act_of(item, kind, body);
     Question {
         kind,
         record: body,
         unit: &item.mutation.unit,
         author: &item.person,
         op: item.mutation.op,
-        estimated_at: act(begun),
-        ended_at: act(ended),
+        estimated_at: act.begun,
+        ended_at: act.ended,
         received_at: item.received_at,
-        quality: item.quality,
+        quality: act.quality,
     }
 }
 

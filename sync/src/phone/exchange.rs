@@ -2,12 +2,14 @@
 
 use serde_json::value::RawValue;
 use xiangyi_proto::exchange::{
-    Answer, ClientBuild, Exchange, PROTOCOL, PhoneClock, PullAnswer, PullAsk, Push, StreamRef,
+    Answer, ClientBuild, Exchange, PROTOCOL, PhoneClock, PullAnswer, PullAsk, Push, Row, StreamRef,
     Unsent,
 };
 use xiangyi_proto::limits::{PUSH_BYTES_MAX, PUSH_ITEMS_MAX};
 use xiangyi_proto::time::DAY_MS;
 use xiangyi_proto::verdict::Verdict;
+
+use crate::echo;
 
 use super::{Entry, Phone, Place, Write, place_of, rows};
 
@@ -86,6 +88,8 @@ impl Phone {
     /// What an answer changes; the storage does all of it in one transaction, or nothing.
     pub fn absorb(&self, answer: Answer, wall_ms: i64) -> Vec<Write> {
         let mut writes = vec![Write::Offset(answer.server_time - wall_ms)];
+        let verdicts = answer.push.as_ref().map(|push| push.verdicts.as_slice());
+        let made = echo::made(verdicts.unwrap_or_default());
         if let Some(push) = answer.push {
             for verdict in push.verdicts {
                 writes.extend(self.settle(verdict));
@@ -100,7 +104,7 @@ impl Phone {
             }
         }
         if let Some(pull) = answer.pull {
-            self.absorb_pull(pull, &mut writes);
+            self.absorb_pull(pull, &made, &mut writes);
         }
         writes
     }
@@ -118,7 +122,7 @@ impl Phone {
         Some(Write::Entry(Box::new(entry)))
     }
 
-    fn absorb_pull(&self, pull: PullAnswer, writes: &mut Vec<Write>) {
+    fn absorb_pull(&self, pull: PullAnswer, made: &echo::Made, writes: &mut Vec<Write>) {
         if self.cursor.is_none() {
             // Without a cursor the server cannot say what left: all that is not entered has.
             let stays = |(shard, stream): &(i64, String)| {
@@ -140,11 +144,11 @@ impl Phone {
                 if row.kind == "verdict" && !row.rm {
                     writes.extend(self.late_verdict(&row));
                 }
-                let stream = changes.stream.clone();
-                writes.push(if row.rm {
-                    Write::Remove(changes.shard, stream, row.id)
-                } else {
-                    Write::Put(changes.shard, stream, Box::new(row))
+                let (stream, id) = (changes.stream.clone(), row.id);
+                writes.push(match self.whole(row, made) {
+                    Some(row) if row.rm => Write::Remove(changes.shard, stream, id),
+                    Some(row) => Write::Put(changes.shard, stream, Box::new(row)),
+                    None => Write::Mismatch,
                 });
             }
         }
@@ -154,12 +158,23 @@ impl Phone {
         }
         if !pull.more && !rows::sums_match(self, &pull.sums, writes) {
             writes.push(Write::Mismatch);
+        }
+        if writes.iter().any(|write| matches!(write, Write::Mismatch)) {
             writes.push(Write::Cursor(None));
         }
     }
 
+    /// A row with its whole body; of an echo the phone has the rest itself.
+    fn whole(&self, row: Row, made: &echo::Made) -> Option<Row> {
+        if !row.same {
+            return Some(row);
+        }
+        let entry = self.entries.get(made.get(&row.id)?)?;
+        echo::restored(row, &entry.raw)
+    }
+
     /// A final verdict that came by mailbox.
-    fn late_verdict(&self, row: &xiangyi_proto::exchange::Row) -> Option<Write> {
+    fn late_verdict(&self, row: &Row) -> Option<Write> {
         #[derive(serde::Deserialize)]
         struct Late {
             device: String,

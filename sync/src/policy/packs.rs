@@ -6,6 +6,8 @@
 
 use std::sync::Arc;
 
+use xiangyi_proto::time::{self, Millis};
+
 use super::compile::CompiledPack;
 
 /// The packs of all regions and versions.
@@ -55,6 +57,16 @@ fn version_of(versions: &[Arc<CompiledPack>], day: i64, widest: bool) -> Option<
 }
 
 impl PackSet {
+    /// The packs in force at a unit at a moment, as they are noted beside what they judged:
+    /// `43@3 430121@1`, province first.
+    pub fn versions(&self, unit: &str, at: Millis) -> String {
+        let packs = self.in_force(unit, time::day_number(at));
+        let noted = packs
+            .iter()
+            .map(|pack| format!("{}@{}", pack.code, pack.version));
+        noted.collect::<Vec<_>>().join(" ")
+    }
+
     /// The title of a rule in the newest pack that has it: Chinese, English.
     pub fn title(&self, rule: &str) -> Option<(String, String)> {
         let mut rules = self.packs.iter().rev().flat_map(|pack| &pack.rules);

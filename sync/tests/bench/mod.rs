@@ -11,7 +11,8 @@ use xiangyi_proto::verdict::{Verdict, VerdictName};
 use xiangyi_sync::admit::{Sender, admit};
 use xiangyi_sync::apply::{self, Outcome};
 use xiangyi_sync::policy::{PackSet, compile, read};
-use xiangyi_sync::world::{Admitted, Env, Granted, World};
+use xiangyi_sync::timers::{self, Timer};
+use xiangyi_sync::world::{Admitted, Env, Granted, Record, World};
 
 /// The station of everybody.
 pub const STATION: &str = "430121101";
@@ -100,19 +101,45 @@ impl Bench {
     }
 
     /// Applies an item in a commit of its own.
-    pub fn apply(&mut self, mut item: Admitted) -> Verdict {
+    pub fn apply(&mut self, item: Admitted) -> Verdict {
+        match self.outcome(item) {
+            Outcome::Verdict(verdict) => *verdict,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Applies an item in a commit of its own; whatever comes of it.
+    pub fn outcome(&mut self, mut item: Admitted) -> Outcome {
+        self.commit(|world, env| {
+            let outcome = apply::apply(world, &mut item, env);
+            apply::finish(world, env);
+            outcome
+        })
+    }
+
+    /// Keeps a record that the server writes by itself.
+    pub fn keep(&mut self, record: Record) {
+        self.commit(|world, env| world.keep(record, env));
+    }
+
+    /// Fires a timer that is due now.
+    pub fn fire(&mut self, kind: &str, id: Uuid) {
+        let timer = Timer {
+            kind: kind.to_owned(),
+            id: id.to_string(),
+            due_at: self.now,
+        };
+        self.commit(|world, env| timers::fire(world, &timer, env));
+    }
+
+    fn commit<T>(&mut self, work: impl FnOnce(&mut World, &Env<'_>) -> T) -> T {
         let places = HashMap::new();
         let env = Env {
             now: self.now,
             packs: &self.packs,
             places: &places,
         };
-        let outcome = apply::apply(&mut self.world, &mut item, &env);
-        apply::finish(&mut self.world, &env);
-        match outcome {
-            Outcome::Verdict(verdict) => *verdict,
-            other => panic!("{other:?}"),
-        }
+        work(&mut self.world, &env)
     }
 
     /// Says something and gives the answer.
@@ -174,5 +201,6 @@ pub fn told(verdict: &Verdict) -> (VerdictName, &str) {
 // Each suite that takes the bench uses a part of it.
 const _: () = {
     let _ = (Bench::visit, Bench::review, Bench::last);
+    let _ = (Bench::keep, Bench::fire);
     let _ = (visit, patch, told);
 };

@@ -224,8 +224,8 @@ impl Written {
 
 static LOG: Bulk = Bulk::new(
     "INSERT INTO log (shard, seq, device, n, digest, content, verdict, answer, record, kind, op, \
-     author, unit, rule, received_at, key, body_digest) VALUES",
-    "iitibbitbiitttitb",
+     author, unit, rule, received_at, packs, key, body_digest) VALUES",
+    "iitibbitbiitttittb",
     "",
 );
 
@@ -246,6 +246,7 @@ async fn log(tx: &mut Tx, rows: &[Written]) -> Result<(), Fault> {
         .bind(row.visit.unit.as_str())
         .bind(None::<&str>)
         .bind(row.received_at)
+        .bind(Some("43@1"))
         .bind(None::<&str>)
         .bind(None::<&[u8]>));
     Ok(())

@@ -36,7 +36,7 @@ async fn columns(tx: &mut Tx, engine: Engine) -> BTreeSet<Column> {
     };
     let rows: Vec<Column> = on!(tx, |c| query_as(sql).fetch_all(c).await).expect("columns");
     rows.into_iter()
-        .filter(|row| row.0 != "_sqlx_migrations")
+        .filter(|row| row.0 != "_sqlx_migrations" && !row.0.starts_with("sqlite_"))
         .collect()
 }
 

@@ -14,20 +14,20 @@ use crate::store::{StoreError, Tx, broken};
 
 /// Index: the unique one of `log(shard, device, n)`.
 const NUMBERS: Dual = in_numbers!(
-    "SELECT device, n, digest, answer, record, author FROM log WHERE shard = $1 AND (device, n)",
-    ""
+    "SELECT device, n, digest, answer, record, author",
+    "log WHERE shard = $1 AND device = k0 AND n = k1"
 );
 /// Index: `log_content(shard, record, content)`.
 const CONTENTS: Dual = in_id_pairs!(
-    "SELECT device, n, record, content FROM log WHERE shard = $1 AND (record, content)",
-    ""
+    "SELECT device, n, record, content",
+    "log WHERE shard = $1 AND record = k0 AND content = k1"
 );
 /// Index: `log_key(shard, device, key)`.
 const KEYS: Dual = in_pairs!(
-    "SELECT device, key, n, digest FROM log WHERE shard = $1 AND (device, key)",
-    ""
+    "SELECT device, key, n, digest",
+    "log WHERE shard = $1 AND device = k0 AND key = k1"
 );
-const NEXT_N: Dual = in_texts!("SELECT id, next_n FROM device WHERE $1 = $1 AND id", "");
+const NEXT_N: Dual = in_texts!("SELECT id, next_n", "device WHERE $1 = $1 AND id = k0");
 
 #[derive(FromRow)]
 struct LogRow {

@@ -10,29 +10,27 @@ use xiangyi_sync::world::{Held, World};
 use super::id;
 use crate::accounts::seal::Sealer;
 use crate::on;
-use crate::store::batch::{self, in_ids};
+use crate::store::batch::{self, in_ids, in_texts};
 use crate::store::dialect::Dual;
 use crate::store::keys::{self, KeySet};
 use crate::store::{StoreError, Tx, broken, sealed};
 
 /// Index: `held(shard, record)`.
 const HELD_ABOUT: Dual = in_ids!(
-    "SELECT id, reason, rule, until_at, escalated, sealed, sealed_for \
-     FROM held WHERE shard = $1 AND record",
-    ""
+    "SELECT id, reason, rule, until_at, escalated, sealed, sealed_for",
+    "held WHERE shard = $1 AND record = k0"
 );
 /// Index: the primary key of `held`.
 const HELD_BY_ID: Dual = in_ids!(
-    "SELECT id, reason, rule, until_at, escalated, sealed, sealed_for \
-     FROM held WHERE shard = $1 AND id",
-    ""
+    "SELECT id, reason, rule, until_at, escalated, sealed, sealed_for",
+    "held WHERE shard = $1 AND id = k0"
 );
 /// Index: the primary key of `held_need`.
-const WAITERS: Dual = in_ids!("SELECT held FROM held_need WHERE shard = $1 AND need", "");
+const WAITERS: Dual = in_ids!("SELECT held", "held_need WHERE shard = $1 AND need = k0");
 /// All needs of these held items.
 const NEEDS: Dual = in_ids!(
-    "SELECT held, need FROM held_need WHERE shard = $1 AND held",
-    ""
+    "SELECT held, need",
+    "held_need WHERE shard = $1 AND held = k0"
 );
 
 #[derive(FromRow)]
@@ -44,6 +42,30 @@ struct HeldRow {
     escalated: bool,
     sealed: Vec<u8>,
     sealed_for: String,
+}
+
+/// Index: `held_device(shard, device)`.
+const COUNTS: Dual = in_texts!(
+    "SELECT device, COUNT(*)",
+    "held WHERE shard = $1 AND device = k0 GROUP BY device"
+);
+
+/// How many items of these devices are held.
+pub(super) async fn counts(
+    tx: &mut Tx,
+    world: &mut World,
+    devices: &BTreeSet<String>,
+) -> Result<(), StoreError> {
+    let devices: Vec<&String> = devices.iter().collect();
+    let (sql, keys, shard) = (tx.text(&COUNTS), batch::list(&devices), world.shard.0);
+    let rows: Vec<(String, i64)> = on!(tx, |c| sqlx::query_as(sql)
+        .bind(shard)
+        .bind(keys)
+        .fetch_all(c)
+        .await)?;
+    let counted = |(device, count)| (device, usize::try_from(count).unwrap_or(0));
+    world.held_by.extend(rows.into_iter().map(counted));
+    Ok(())
 }
 
 pub(super) async fn held(

@@ -13,6 +13,7 @@ use sqlx::FromRow;
 use uuid::Uuid;
 use xiangyi_proto::kinds::Kind;
 use xiangyi_proto::role::Role;
+use xiangyi_proto::time::DAY_MS;
 use xiangyi_sync::policy::{Fact, FactKey, FactKind};
 use xiangyi_sync::wants::Wants;
 use xiangyi_sync::world::{Granted, Refusal, World};
@@ -37,6 +38,9 @@ pub async fn load(
     if !wants.held.is_empty() {
         held::held(tx, sealer, world, &wants.held).await?;
     }
+    if !wants.held_by.is_empty() {
+        held::counts(tx, world, &wants.held_by).await?;
+    }
     places::slots_and_claims(tx, world, &wants).await?;
     if !wants.facts.is_empty() {
         facts(tx, world, &wants.facts).await?;
@@ -53,11 +57,13 @@ pub async fn load(
     Ok(())
 }
 
+/// No span is longer: a fact that touches a range began at most so long before it.
+const FACT_SPAN_MAX_MS: i64 = DAY_MS;
 /// Index: the primary key of `fact`.
 const FACTS: Dual = in_texts!(
-    "SELECT key, from_ms, to_ms, person, record, note FROM fact \
-     WHERE shard = $1 AND kind = $3 AND from_ms <= $4 AND to_ms >= $5 AND key",
-    ""
+    "SELECT key, from_ms, to_ms, person, record, note",
+    "fact WHERE shard = $1 AND kind = $3 AND key = k0 \
+     AND from_ms BETWEEN $6 AND $4 AND to_ms >= $5"
 );
 
 #[derive(FromRow)]
@@ -94,6 +100,7 @@ async fn facts(
             .bind(kind.number())
             .bind(to)
             .bind(from)
+            .bind(from.saturating_sub(FACT_SPAN_MAX_MS))
             .fetch_all(c)
             .await)?;
         for row in rows {
@@ -117,14 +124,14 @@ async fn facts(
 /// Index: the primary key of `refusal`.
 const REFUSALS: Dual = in_ids!(
     "SELECT id, seq, record, kind, device, n, author, unit, rule, pack, version, clause, office, \
-     minutes, received_at, state, refiled, content FROM refusal WHERE shard = $1 AND id",
-    ""
+     minutes, received_at, state, refiled, content",
+    "refusal WHERE shard = $1 AND id = k0"
 );
 /// Index: `refusal(shard, record)`.
 const REFUSALS_OF: Dual = in_ids!(
     "SELECT id, seq, record, kind, device, n, author, unit, rule, pack, version, clause, office, \
-     minutes, received_at, state, refiled, content FROM refusal WHERE shard = $1 AND record",
-    ""
+     minutes, received_at, state, refiled, content",
+    "refusal WHERE shard = $1 AND record = k0"
 );
 
 #[derive(FromRow)]
@@ -196,8 +203,8 @@ async fn refusals(tx: &mut Tx, world: &mut World, wants: &Wants) -> Result<(), S
 
 /// Index: `granted(person)`.
 const GRANTS: Dual = in_texts!(
-    "SELECT person, role, unit, from_at, to_at FROM granted WHERE $1 = $1 AND person",
-    ""
+    "SELECT person, role, unit, from_at, to_at",
+    "granted WHERE $1 = $1 AND person = k0"
 );
 
 async fn grants(
@@ -226,13 +233,13 @@ async fn grants(
 
 /// Index: the primary key of `photo`.
 const PHOTOS: Dual = in_ids!(
-    "SELECT sha256, owner FROM photo WHERE shard = $1 AND state = 'complete' AND sha256",
-    ""
+    "SELECT sha256, owner",
+    "photo WHERE shard = $1 AND state = 'complete' AND sha256 = k0"
 );
 /// Index: the primary key of `photo_ref`.
 const PHOTO_REFS: Dual = in_ids!(
-    "SELECT sha256, author, record FROM photo_ref WHERE shard = $1 AND sha256",
-    ""
+    "SELECT sha256, author, record",
+    "photo_ref WHERE shard = $1 AND sha256 = k0"
 );
 
 async fn photos(tx: &mut Tx, world: &mut World, wants: &Wants) -> Result<(), StoreError> {

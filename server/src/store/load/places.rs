@@ -1,33 +1,31 @@
 //! Slots, the claims on them, and those who wait.
 
 use sqlx::FromRow;
+use uuid::Uuid;
 use xiangyi_sync::wants::Wants;
 use xiangyi_sync::world::{Claim, ClaimState, Slot, World};
 
 use super::id;
 use crate::on;
-use crate::store::batch::{self, in_ids, in_pairs};
+use crate::store::batch::{self, in_ids, in_places};
 use crate::store::dialect::Dual;
 use crate::store::{StoreError, Tx, broken};
 
 /// Index: the primary key of `slot`.
 const SLOTS: Dual = in_ids!(
-    "SELECT id, name, capacity, confirmed, offered, next_rank, next_offer, starts_at, ends_at \
-     FROM slot WHERE shard = $1 AND id",
-    ""
+    "SELECT id, name, capacity, confirmed, offered, next_rank, next_offer, starts_at, ends_at",
+    "slot WHERE shard = $1 AND id = k0"
 );
 /// Index: the primary key of `claim`.
 const CLAIMS: Dual = in_ids!(
-    "SELECT record, slot, name, person, state, rank, quantity, offer, accept_by \
-     FROM claim WHERE shard = $1 AND record",
-    ""
+    "SELECT record, slot, name, person, state, rank, quantity, offer, accept_by",
+    "claim WHERE shard = $1 AND record = k0"
 );
 /// Index: `claim_live(shard, slot, name, person)`.
-const LIVE_CLAIMS: Dual = in_pairs!(
-    "SELECT record, slot, name, person, state, rank, quantity, offer, accept_by \
-     FROM claim WHERE state IN ('confirmed', 'offered', 'waiting') AND shard = $1 \
-     AND (name, person)",
-    ""
+const LIVE_CLAIMS: Dual = in_places!(
+    "SELECT record, slot, name, person, state, rank, quantity, offer, accept_by",
+    "claim WHERE shard = $1 AND slot = k0 AND name = k1 AND person = k2 \
+     AND name <> 'lot' AND state IN ('confirmed', 'offered', 'waiting')"
 );
 /// Index: `claim_line(shard, slot, name, state, rank)`.
 const LINE: &str = "SELECT record, slot, name, person, state, rank, quantity, offer, accept_by \
@@ -109,9 +107,12 @@ async fn claims(tx: &mut Tx, shard: i64, wants: &Wants) -> Result<Vec<ClaimRow>,
         rows.extend(some);
     }
     if !wants.live_claims.is_empty() {
-        let pair = |(_, name, person): &(_, String, String)| (name.clone(), person.clone());
-        let pairs: Vec<(String, String)> = wants.live_claims.iter().map(pair).collect();
-        let (sql, keys) = (tx.text(&LIVE_CLAIMS), batch::list(&pairs));
+        let place = |(slot, name, person): &(Uuid, String, String)| {
+            let slot = hex::encode(slot.as_bytes());
+            (slot, name.clone(), person.clone())
+        };
+        let places: Vec<(String, String, String)> = wants.live_claims.iter().map(place).collect();
+        let (sql, keys) = (tx.text(&LIVE_CLAIMS), batch::list(&places));
         let some: Vec<ClaimRow> = on!(tx, |c| sqlx::query_as(sql)
             .bind(shard)
             .bind(keys)

@@ -19,16 +19,14 @@ use crate::store::{StoreError, Tx, broken, sealed};
 /// Index: `feed_record(shard, id, stream)`.
 const HOMES: Dual = in_ids!(
     "SELECT seq, op, id, kind, rev, author, unit, village, occurred_at, received_at, \
-     estimated_at, quality, body, sealed, sealed_for, field_revs \
-     FROM feed WHERE home AND shard = $1 AND id",
-    ""
+     estimated_at, quality, body, sealed, sealed_for, field_revs",
+    "feed WHERE home AND shard = $1 AND id = k0"
 );
 /// Index: `feed_record(shard, id, stream)`.
 const PLACED: Dual = in_ids!(
-    "SELECT f.id, s.name, f.rev FROM feed f \
-     JOIN stream s ON s.shard = f.shard AND s.id = f.stream \
-     WHERE f.op = 0 AND f.shard = $1 AND f.id",
-    ""
+    "SELECT f.id, s.name, f.rev",
+    "feed f JOIN stream s ON s.shard = f.shard AND s.id = f.stream WHERE f.op = 0 AND f.shard = \
+     $1 AND f.id = k0"
 );
 
 #[derive(FromRow)]

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
-use xiangyi_proto::exchange::{PullAnswer, StreamRef};
+use xiangyi_proto::exchange::{PullAnswer, Row, StreamRef};
 use xiangyi_proto::region::shard_of;
 use xiangyi_proto::role::Role;
 use xiangyi_proto::verdict::VerdictName;
@@ -242,23 +242,31 @@ pub fn law_10_and_11(
         let stream = county.and_then(|county| county.streams.get(&name.stream));
         for (id, row) in stream.iter().flat_map(|stream| &stream.rows) {
             if !row.rm && kinds.contains(&(row.kind.number() as u64)) {
-                theirs.insert((name.shard, name.stream.clone(), *id), (row.rev, row.seq));
+                let row = (row.rev, row.seq, model::body(row));
+                theirs.insert((name.shard, name.stream.clone(), *id), row);
             }
         }
     }
     let held = phone.rows.iter();
     let ours: BTreeMap<_, _> = held
-        .map(|(key, held)| (key.clone(), (held.row.rev, held.row.seq)))
+        .map(|(key, held)| (key.clone(), (held.row.rev, held.row.seq, said(&held.row))))
         .collect();
     let missing = theirs.iter().find(|(key, row)| ours.get(*key) != Some(row));
     holds("10", missing.is_none(), || {
         let key = missing.map(|(key, _)| key.clone());
-        let own = key.and_then(|key| ours.get(&key).copied());
+        let own = key.and_then(|key| ours.get(&key));
         format!("{} lacks {missing:?}, has {own:?}", phone.device)
     })?;
     let extra = ours.iter().find(|(key, _)| !theirs.contains_key(*key));
     holds("11", extra.is_none(), || {
         format!("{} has {extra:?} too many", phone.device)
+    })
+}
+
+fn said(row: &Row) -> Value {
+    let body = row.body.as_ref();
+    body.map_or(Value::Null, |body| {
+        serde_json::from_str(body.get()).expect("a body is JSON")
     })
 }
 
@@ -277,8 +285,11 @@ pub fn law_12_same_phone(once: &Phone, again: &Phone) -> Check {
     };
     let rows = |phone: &Phone| -> Vec<_> {
         let rows = phone.rows.iter();
-        rows.map(|(key, held)| (key.clone(), held.row.rev, held.row.seq, held.marked))
-            .collect()
+        rows.map(|(key, held)| {
+            let row = &held.row;
+            (key.clone(), row.rev, row.seq, held.marked, said(row))
+        })
+        .collect()
     };
     let same = places_fit()
         && rows(once) == rows(again)

@@ -55,6 +55,7 @@ impl County {
                     let row = HeldRow {
                         item: item.expect("an item can be written"),
                         record: held.item.mutation.id,
+                        device: held.item.device,
                         reason: held.reason,
                         rule: held.rule,
                         until_at: held.until_at,

@@ -41,6 +41,9 @@ impl Store {
         if !broken(Fault::HeldLeftOut) {
             county.load_held(world, &wants.held);
         }
+        for device in &wants.held_by {
+            world.held_by.insert(device.clone(), county.held_of(device));
+        }
         county.load_slots(world, &wants, broken(Fault::LineLeftOut));
         let fits = |fact: &&Fact| wants.facts.iter().any(|key| fact.is_under(key));
         for fact in county.facts.iter().filter(fits) {
@@ -75,6 +78,9 @@ impl Store {
         world.records = county.records().map(|record| (record.id, record)).collect();
         for (id, row) in &county.held {
             world.held.insert(*id, held(*id, row));
+            world
+                .held_by
+                .insert(row.device.clone(), county.held_of(&row.device));
         }
         world.slots = county.slots.clone().into_iter().collect();
         world.claims = county.claims.clone().into_iter().collect();
@@ -106,6 +112,13 @@ impl County {
                 world.by_number.insert(key, past);
             }
         }
+    }
+
+    fn held_of(&self, device: &str) -> usize {
+        self.held
+            .values()
+            .filter(|row| row.device == device)
+            .count()
     }
 
     fn load_held(&self, world: &mut World, keys: &BTreeSet<RecordId>) {

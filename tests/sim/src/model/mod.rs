@@ -71,6 +71,7 @@ pub struct Stream {
 pub struct HeldRow {
     pub item: String,
     pub record: RecordId,
+    pub device: String,
     pub reason: HeldFor,
     pub rule: Option<String>,
     pub until_at: Option<Millis>,

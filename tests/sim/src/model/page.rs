@@ -9,6 +9,7 @@ use xiangyi_proto::limits::{PAGE_BYTES_DEFAULT, PAGE_BYTES_MAX};
 use xiangyi_proto::region;
 use xiangyi_proto::time::Millis;
 use xiangyi_sync::cursor::{Cursor, NotACursor};
+use xiangyi_sync::echo::Said;
 use xiangyi_sync::project;
 use xiangyi_sync::pull::{FeedRow, Puller, Scan, ShardView, StreamView};
 use xiangyi_sync::view;
@@ -116,14 +117,14 @@ impl Store {
     }
 }
 
-/// Reads one page for a person.
+/// Reads one page for a person who has just said something, or nothing.
 pub fn ask(
     store: &Store,
     person: &str,
     kinds: &BTreeSet<u64>,
     ask: &PullAsk,
-    now: Millis,
-    fault: Option<Fault>,
+    said: Said,
+    (now, fault): (Millis, Option<Fault>),
 ) -> Result<Page, NotACursor> {
     let old = ask.cursor.as_deref();
     let old = old.map(|text| Cursor::decode(text, person)).transpose()?;
@@ -136,7 +137,8 @@ pub fn ask(
         named.map(|(name, _)| name.clone())
     };
     let max_bytes = max_bytes.min(PAGE_BYTES_MAX);
-    let mut puller = Puller::start(person, old, kinds, shards, max_bytes, name_of);
+    let puller = Puller::start(person, old, kinds, shards, max_bytes, name_of);
+    let mut puller = puller.having_said(said);
     while let Some(scan) = puller.next() {
         let rows = store.scan(&scan);
         puller.take(&scan, rows);

@@ -1,6 +1,7 @@
 //! Exchanges: requests that are cut, repeated and late, servers that die, phones that are killed.
 
-use xiangyi_proto::exchange::{Answer, Exchange, PROTOCOL};
+use xiangyi_proto::exchange::{Answer, Exchange, PROTOCOL, PushAnswer};
+use xiangyi_sync::echo;
 use xiangyi_sync::phone::Phone;
 
 use super::Play;
@@ -71,8 +72,8 @@ impl Play {
                 return broken("2", format!("d-{index} is told that it is forked"));
             };
             if crash == Crash::Never || crash == Crash::BeforeCommit && early {
-                let mut answer = self.answer(*index, &request, before.as_ref())?;
-                answer.push = request.push.is_some().then_some(push);
+                let push = request.push.is_some().then_some(push);
+                let answer = self.answer(*index, &request, push, before.as_ref())?;
                 let twice = self.dice.chance(10) && !self.is_due();
                 let before = twice.then(|| self.hands[*index].phone.clone());
                 if self.take_in(*index, &request, answer)?
@@ -92,13 +93,18 @@ impl Play {
         &self,
         who: usize,
         request: &Exchange,
+        push: Option<PushAnswer>,
         old: Option<&Store>,
     ) -> Result<Answer, Broken> {
         let hand = &self.hands[who];
         let store = old.unwrap_or(&self.server.core.store);
         let ask = request.pull.clone().unwrap_or_default();
         let fault = self.options.fault;
-        let page = model::ask(store, hand.who.name, &hand.kinds(), &ask, self.now, fault);
+        let verdicts = push.as_ref().map(|push| push.verdicts.as_slice());
+        let mutations = request.push.as_ref().map(|push| push.mutations.as_slice());
+        let said = echo::said(mutations.unwrap_or_default(), verdicts.unwrap_or_default());
+        let kinds = hand.kinds();
+        let page = model::ask(store, hand.who.name, &kinds, &ask, said, (self.now, fault));
         let Ok(mut page) = page else {
             return broken("9", "a cursor of this server is not read");
         };
@@ -108,7 +114,7 @@ impl Play {
         Ok(Answer {
             protocol: PROTOCOL,
             server_time: self.now,
-            push: None,
+            push,
             pull: Some(page.answer),
             durable: Default::default(),
             limits: None,
@@ -132,11 +138,9 @@ impl Play {
             exchange: request,
         }];
         let pushed = self.server.push(&sent, self.now, Crash::Never)?.pop();
-        let mut answer = self.answer(who, request, None)?;
-        answer.push = request
-            .push
-            .is_some()
-            .then(|| pushed.flatten().unwrap_or_default());
+        let push = request.push.is_some();
+        let push = push.then(|| pushed.flatten().unwrap_or_default());
+        let answer = self.answer(who, request, push, None)?;
         let mut other = before.clone();
         for write in before.absorb(answer, self.hands[who].wall(self.now)) {
             other.write(&write);

@@ -61,8 +61,8 @@ impl Play {
         let Some(push) = told.pop().flatten() else {
             return broken("2", format!("d-{who} is told that it is forked"));
         };
-        let mut answer = self.answer(who, &request, None)?;
-        answer.push = request.push.is_some().then_some(push);
+        let push = request.push.is_some().then_some(push);
+        let answer = self.answer(who, &request, push, None)?;
         self.take_in(who, &request, answer).map(drop)
     }
 
