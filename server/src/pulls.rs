@@ -19,6 +19,10 @@ pub enum Page {
     NotACursor,
 }
 
+/// Stands in the list of kinds of a phone that knows none of this build's, because an empty list
+/// means all.
+const NO_KIND: u64 = 0;
+
 /// Builds a page. `schemas` are the kinds a phone knows; empty means all of this build.
 pub async fn page(
     tx: &mut Tx,
@@ -37,10 +41,13 @@ pub async fn page(
         Some(Ok(cursor)) => Some(cursor),
         Some(Err(_)) => return Ok(Page::NotACursor),
     };
-    let kinds: BTreeSet<u64> = schemas
+    let mut kinds: BTreeSet<u64> = schemas
         .keys()
         .filter_map(|name| u64::try_from(Kind::parse(name)?.number()).ok())
         .collect();
+    if kinds.is_empty() && !schemas.is_empty() {
+        kinds.insert(NO_KIND);
+    }
     let names = gone_names(tx, person, view, old.as_ref()).await?;
     let max_bytes = ask
         .max_bytes
