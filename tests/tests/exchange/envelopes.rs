@@ -29,12 +29,15 @@ fn faults() -> Vec<(&'static str, Vec<Value>, u16, &'static str, &'static str)> 
         ("10,000 items", tiny(10_000), 413, "too-many-items", "/push/mutations"),
         ("201 items", tiny(201), 413, "too-many-items", "/push/mutations"),
         ("more than 256 KiB", (1..=30).map(wide).collect(), 413, "too-large", "/push/mutations"),
-        ("no n", vec![good(), without(check_in(2, 2), "/n")], 422, "invalid-envelope", "/push/mutations/1/n"),
+        ("no n", vec![good(), without(check_in(2, 2), "/n")], 422,
+         "invalid-envelope", "/push/mutations/1/n"),
         ("n of zero", number(json!(0)), 422, "invalid-envelope", "/push/mutations/1/n"),
         ("n in words", number(json!("two")), 422, "invalid-envelope", "/push/mutations/1/n"),
         ("n below zero", number(json!(-2)), 422, "invalid-envelope", "/push/mutations/1/n"),
-        ("no object", vec![good(), json!("check in")], 422, "invalid-envelope", "/push/mutations/1/n"),
-        ("the same n twice", vec![good(), check_in(1, 2)], 422, "invalid-envelope", "/push/mutations/1/n"),
+        ("no object", vec![good(), json!("check in")], 422,
+         "invalid-envelope", "/push/mutations/1/n"),
+        ("the same n twice", vec![good(), check_in(1, 2)], 422,
+         "invalid-envelope", "/push/mutations/1/n"),
     ]
 }
 
