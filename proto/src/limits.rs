@@ -33,6 +33,12 @@ pub const PHOTO_SIDE_MAX: u32 = 12_000;
 pub const PHOTO_PIXELS_MAX: u64 = 52_000_000;
 /// Days an unfinished upload is kept: a week in the hills without a signal.
 pub const UPLOAD_DAYS: i64 = 7;
+/// Unfinished uploads of one person: that week's 6 contacts a day × 5 days × 9 photographs, rounded
+/// up.
+pub const UPLOADS_OPEN_MAX: i64 = 300;
+/// Bytes of photographs that one person may announce in 24 hours: that week at 1 MB each, where a
+/// phone compresses badly, and 30 album pictures as they are.
+pub const UPLOAD_DAY_BYTES_MAX: i64 = 512 * 1024 * 1024;
 /// Held items of one device.
 pub const HELD_PER_DEVICE_MAX: usize = 1_000;
 /// Days an item may wait for a record that never comes.

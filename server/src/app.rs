@@ -10,6 +10,7 @@ use xiangyi_proto::time::TimeQuality;
 use xiangyi_sync::policy::{self, PackSet};
 use xiangyi_sync::world::Record;
 
+use crate::accounts::addresses::Addresses;
 use crate::accounts::password::Passwords;
 use crate::accounts::roots::Roots;
 use crate::accounts::seal::Sealer;
@@ -19,9 +20,11 @@ use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
 use crate::entropy::Entropy;
 use crate::heard::Heard;
+use crate::lines::Lines;
 use crate::live::Live;
 use crate::photos::Darkroom;
 use crate::photos::staging::Staging;
+use crate::private;
 use crate::regions::{self, Regions};
 use crate::store::dialect::Shape;
 use crate::store::shards::StreamIds;
@@ -46,10 +49,13 @@ pub struct Parts {
     pub heard: Heard,
     pub tokens: Tokens,
     pub passwords: Passwords,
+    pub addresses: Addresses,
     pub regions: Regions,
     pub blobs: Blobs,
     pub staging: Staging,
     pub darkroom: Darkroom,
+    /// The bounds of connections.
+    pub lines: Lines,
     /// Cookies are for TLS only, except on loopback.
     pub secure_cookies: bool,
 }
@@ -71,7 +77,7 @@ impl App {
     /// When keys, tables, photographs or packs cannot be used.
     pub async fn open(config: &Config, clock: Clock, entropy: Entropy) -> Result<Self, StartError> {
         config.check()?;
-        std::fs::create_dir_all(&config.data)?;
+        private::data_folder(&config.data)?;
         let roots = Roots::open(&config.data, &entropy)?;
         let db = Db::open(&config.database_url()).await?;
         prepare(&db, config).await?;
@@ -98,10 +104,12 @@ impl App {
             heard: Heard::default(),
             tokens: Tokens::new(&roots),
             passwords: Passwords::default(),
+            addresses: Addresses::default(),
             regions: Regions::default(),
             blobs: Blobs::open(config)?,
             staging: Staging::open(&config.data)?,
             darkroom: Darkroom::default(),
+            lines: config.lines,
             secure_cookies: !config.listen.ip().is_loopback(),
         }));
         app.load_packs().await?;

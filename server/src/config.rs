@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use crate::lines::Lines;
+
 /// Where the server listens unless told otherwise.
 pub const LISTEN: &str = "127.0.0.1:8080";
 
@@ -25,6 +27,9 @@ pub struct Config {
     /// Volunteers of the demo; more than forty only for load tests.
     #[serde(skip)]
     pub demo_volunteers: usize,
+    /// The bounds of connections; shorter ones only in tests.
+    #[serde(skip)]
+    pub lines: Lines,
 }
 
 /// Which database.
@@ -127,6 +132,7 @@ impl Default for Config {
             log: Log::default(),
             demo: false,
             demo_volunteers: 0,
+            lines: Lines::default(),
         }
     }
 }

@@ -45,6 +45,11 @@ impl Live {
         }
     }
 
+    /// How many listen now.
+    pub fn listeners(&self) -> usize {
+        self.rings.receiver_count()
+    }
+
     /// Listens from now on.
     pub fn listen(&self) -> broadcast::Receiver<Arc<Ring>> {
         self.rings.subscribe()

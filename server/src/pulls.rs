@@ -20,6 +20,10 @@ pub enum Page {
     NotACursor,
 }
 
+/// Stands in the list of kinds of a phone that knows none of this build's, because an empty list
+/// means all.
+const NO_KIND: u64 = 0;
+
 /// What a phone has of its own.
 #[derive(Default)]
 pub struct Knows<'a> {
@@ -49,10 +53,13 @@ pub async fn page(
         Some(Err(_)) => return Ok(Page::NotACursor),
     };
     let known = schemas.into_iter().flatten();
-    let kinds: BTreeSet<u64> = known
+    let mut kinds: BTreeSet<u64> = known
         .map(|(name, _)| name)
         .filter_map(|name| u64::try_from(Kind::parse(name)?.number()).ok())
         .collect();
+    if kinds.is_empty() && schemas.is_some_and(|schemas| !schemas.is_empty()) {
+        kinds.insert(NO_KIND);
+    }
     let names = gone_names(tx, person, view, old.as_ref()).await?;
     let max_bytes = ask
         .max_bytes

@@ -1,11 +1,11 @@
 //! Every route on one screen: method, path, handler, size of body, who may ask.
 
+use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderValue, Method, header};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::{MethodRouter, delete, get, options, patch, post};
-use axum::{Router, ServiceExt};
 use tower_http::CompressionLevel;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
@@ -19,6 +19,7 @@ use crate::api::{
     devices, exchange, health, hub, live, me, openapi, photos, records, sessions, today, uploads,
 };
 use crate::app::App;
+use crate::lines;
 use crate::problem::{self as problems, ApiError};
 
 /// Who may ask for a route.
@@ -91,7 +92,12 @@ routes! {
 }
 
 fn limited(route: MethodRouter<App>, bytes: usize) -> MethodRouter<App> {
-    route.layer(DefaultBodyLimit::max(bytes.max(1)))
+    let route = route.layer(DefaultBodyLimit::max(bytes.max(1)));
+    if bytes == PHOTO {
+        // Knows its own patience, and keeps what came before the line fell silent.
+        return route;
+    }
+    route.layer(middleware::from_fn(lines::patient))
 }
 
 /// The whole service: routes, problems, compression, request ids.
@@ -112,10 +118,9 @@ pub fn service(app: App) -> Router {
         .with_state(app)
 }
 
-/// What axum serves: the service behind the method override, which must come before routing.
-pub fn make_service(app: App) -> axum::routing::IntoMakeService<Overridden> {
-    let overridden = tower::util::MapRequest::new(service(app), override_method as Override);
-    ServiceExt::<Request>::into_make_service(overridden)
+/// What is served: the service behind the method override, which must come before routing.
+pub fn overridden(app: App) -> Overridden {
+    tower::util::MapRequest::new(service(app), override_method as Override)
 }
 
 type Override = fn(Request) -> Request;

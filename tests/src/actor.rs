@@ -1,7 +1,10 @@
 //! Somebody who talks to a server: a worker, a hub officer, a stranger, or nobody in particular.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use xiangyi_proto::account::SignedIn;
 
 /// The password of everybody in the demo.
@@ -151,6 +154,44 @@ impl Actor {
     }
 }
 
+impl Actor {
+    /// Announces a photograph: its bytes' hash, the unit of its record, and more pairs of metadata.
+    pub async fn announce(&self, bytes: &[u8], mime: &str, more: &[(&str, &str)]) -> Reply {
+        let pair = |name: &str, value: &str| format!("{name} {}", STANDARD.encode(value));
+        let mut pairs = vec![pair("sha256", &hash(bytes)), pair("mime", mime)];
+        pairs.extend(more.iter().map(|(name, value)| pair(name, value)));
+        let request = self
+            .request(Method::POST, "/v1/photos")
+            .header("tus-resumable", "1.0.0")
+            .header("upload-length", bytes.len())
+            .header("upload-metadata", pairs.join(","));
+        send(request).await
+    }
+
+    /// Appends bytes to an upload at an offset.
+    pub async fn append(&self, location: &str, offset: usize, bytes: &[u8]) -> Reply {
+        let request = self
+            .request(Method::PATCH, location)
+            .header("tus-resumable", "1.0.0")
+            .header("upload-offset", offset)
+            .header("content-type", "application/offset+octet-stream")
+            .body(bytes.to_vec());
+        send(request).await
+    }
+
+    /// Uploads a whole photograph of a unit's record; the answer to its last byte.
+    pub async fn upload(&self, bytes: &[u8], mime: &str, unit: &str) -> Reply {
+        let made = self.announce(bytes, mime, &[("unit", unit)]).await;
+        assert_eq!(made.status, StatusCode::CREATED, "{}", made.text);
+        self.append(made.header("location"), 0, bytes).await
+    }
+}
+
+/// The name of a photograph.
+pub fn hash(bytes: &[u8]) -> String {
+    hex::encode(Sha256::digest(bytes))
+}
+
 /// Sends a request and reads the whole answer.
 pub async fn send(request: RequestBuilder) -> Reply {
     let reply = request.send().await.expect("the server answers");
@@ -160,5 +201,59 @@ pub async fn send(request: RequestBuilder) -> Reply {
         status,
         headers,
         text,
+    }
+}
+
+/// Somebody with a phone that the server knows.
+#[derive(Debug, Clone)]
+pub struct Phone {
+    pub actor: Actor,
+    pub device: String,
+}
+
+impl Actor {
+    /// A new phone of this caller.
+    pub async fn phone(&self) -> Phone {
+        Phone {
+            device: self.register().await,
+            actor: self.clone(),
+        }
+    }
+}
+
+impl Phone {
+    /// An exchange with these members beside protocol and device.
+    pub async fn exchange(&self, members: Value) -> Reply {
+        let mut envelope = json!({ "protocol": 1, "device": self.device });
+        for (name, value) in members.as_object().expect("members") {
+            envelope[name] = value.clone();
+        }
+        self.actor.post("/v1/sync", &envelope).await
+    }
+
+    /// Pushes; the whole answer.
+    pub async fn try_push(&self, mutations: &[Value]) -> Reply {
+        let push = json!({ "mutations": mutations });
+        self.exchange(json!({ "push": push })).await
+    }
+
+    /// Pushes what the server understands; the verdicts, in the order of the mutations.
+    pub async fn push(&self, mutations: &[Value]) -> Vec<Value> {
+        let answer = self.try_push(mutations).await.good();
+        let verdicts = answer["push"]["verdicts"].as_array().cloned();
+        let verdicts = verdicts.expect("verdicts");
+        assert_eq!(verdicts.len(), mutations.len(), "all answered: {answer}");
+        verdicts
+    }
+
+    /// Pushes one mutation; its verdict.
+    pub async fn push_one(&self, mutation: Value) -> Value {
+        self.push(&[mutation]).await.remove(0)
+    }
+
+    /// One page.
+    pub async fn pull(&self, ask: Value) -> Value {
+        let answer = self.exchange(json!({ "pull": ask })).await.good();
+        answer["pull"].clone()
     }
 }

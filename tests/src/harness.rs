@@ -4,6 +4,7 @@ use std::sync::Once;
 
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 use xiangyi_proto::role::Role;
 use xiangyi_proto::time::Millis;
 use xiangyi_server::app::App;
@@ -30,6 +31,7 @@ pub struct Harness {
     base: String,
     http: reqwest::Client,
     stop: Option<oneshot::Sender<()>>,
+    served: Option<JoinHandle<()>>,
     /// Goes last: the server may still write when the rest is gone.
     _scratch: Scratch,
 }
@@ -42,6 +44,15 @@ impl Harness {
 
     /// A server on the given clock.
     pub async fn with_clock(engine: Engine, clock: Clock) -> Self {
+        Self::with(engine, clock, |_| {}).await
+    }
+
+    /// A server with settings of its own.
+    pub async fn with_settings(engine: Engine, set: impl FnOnce(&mut Config)) -> Self {
+        Self::with(engine, Clock::fixed(START), set).await
+    }
+
+    async fn with(engine: Engine, clock: Clock, set: impl FnOnce(&mut Config)) -> Self {
         let scratch = Scratch::new("server");
         let mut config = Config {
             data: scratch.path().join("data"),
@@ -49,6 +60,7 @@ impl Harness {
             ..Config::default()
         };
         config.database.url = Some(engine.address(&scratch).await);
+        set(&mut config);
         Self::on(config, clock, scratch).await
     }
 
@@ -81,7 +93,7 @@ impl Harness {
         let serving = xiangyi_server::serve(app.clone(), listener, async {
             let _ = stopped.await;
         });
-        spawn(async move {
+        let served = spawn(async move {
             serving.await.expect("the server ends well");
         });
         // A server that refuses a body closes the line; a line kept from before would meet that.
@@ -94,6 +106,7 @@ impl Harness {
             base,
             http,
             stop: Some(stop),
+            served: Some(served),
             _scratch: scratch,
         }
     }
@@ -101,6 +114,17 @@ impl Harness {
     /// The address, without a slash at its end.
     pub fn base(&self) -> &str {
         &self.base
+    }
+
+    /// Stops the server and waits until it has.
+    pub async fn stop(&mut self) {
+        if let Some(stop) = self.stop.take() {
+            // The server may be gone already.
+            let _ = stop.send(());
+        }
+        if let Some(served) = self.served.take() {
+            served.await.expect("the server ends well");
+        }
     }
 
     /// Somebody without a session.
@@ -174,6 +198,6 @@ impl Drop for Harness {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the harness is the task's home")]
-fn spawn(task: impl Future<Output = ()> + Send + 'static) {
-    tokio::spawn(task);
+fn spawn(task: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
+    tokio::spawn(task)
 }

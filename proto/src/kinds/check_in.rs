@@ -76,7 +76,8 @@ const FIELDS: &[Field] = &[
     f("/place/village", Type::Region).station(),
     f("/place/name", Type::Text(60)),
     f("/fix", Type::Map).starred(),
-    f("/fix/lat_e7", Type::Int(-900_000_000, 900_000_000))
+    // As wide as a longitude: Hunan lies beyond 90° east, and a swapped pair must be told as such.
+    f("/fix/lat_e7", Type::Int(-1_800_000_000, 1_800_000_000))
         .required()
         .starred(),
     f("/fix/lng_e7", Type::Int(-1_800_000_000, 1_800_000_000))

@@ -3,6 +3,7 @@
 //! Nothing here reads a request or runs SQL. Secrets never appear in `Debug`, in logs or in
 //! errors.
 
+pub mod addresses;
 pub mod password;
 pub mod roots;
 pub mod seal;

@@ -1,9 +1,12 @@
 //! Passwords: Argon2id, off the runtime's threads and never more at once than cores.
+//!
+//! Each check needs 19 MiB. They are taken once and used again, because what many threads take
+//! and give back in such pieces stays with the process.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, SaltString};
-use argon2::{Algorithm, Argon2, Params, Version};
+use argon2::password_hash::{Output, PasswordHash, PasswordHasher, SaltString};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
 use tokio::sync::Semaphore;
 
 use crate::entropy::Entropy;
@@ -13,20 +16,27 @@ const MEMORY_KIB: u32 = 19_456;
 const PASSES: u32 = 2;
 /// Hashes at once: 2 × 19 MiB.
 const AT_ONCE: usize = 2;
+/// Bytes of a salt beyond what PHC strings allow.
+const SALT_MAX: usize = 64;
 /// A hash nobody's password has, so that an unknown telephone costs the same time.
 const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5bm9ib2R5\
                       $VWJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmI";
 
-/// Hashes and checks passwords; clones share the gate.
+/// The working memory of one check.
+type Memory = Vec<Block>;
+
+/// Hashes and checks passwords; clones share the gate and the memory behind it.
 #[derive(Debug, Clone)]
 pub struct Passwords {
     gate: Arc<Semaphore>,
+    spare: Arc<Mutex<Vec<Memory>>>,
 }
 
 impl Default for Passwords {
     fn default() -> Self {
         Self {
             gate: Arc::new(Semaphore::new(AT_ONCE)),
+            spare: Arc::default(),
         }
     }
 }
@@ -39,14 +49,38 @@ impl Passwords {
         };
         let known = hash.is_some();
         let hash = hash.unwrap_or_else(|| NOBODY.to_owned());
-        let fits = tokio::task::spawn_blocking(move || verify(&password, &hash)).await;
-        known && fits.unwrap_or(false)
+        let mut memory = self.spare().pop().unwrap_or_default();
+        let checked = tokio::task::spawn_blocking(move || {
+            let fits = verify(&password, &hash, &mut memory);
+            (fits.unwrap_or(false), memory)
+        });
+        let Ok((fits, memory)) = checked.await else {
+            return false;
+        };
+        self.spare().push(memory);
+        known && fits
+    }
+
+    fn spare(&self) -> std::sync::MutexGuard<'_, Vec<Memory>> {
+        self.spare.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn verify(password: &str, hash: &str) -> bool {
-    PasswordHash::new(hash)
-        .is_ok_and(|hash| argon2().verify_password(password.as_bytes(), &hash).is_ok())
+/// Whether a password gives the stored hash; nothing when the hash is none of ours.
+fn verify(password: &str, hash: &str, memory: &mut Memory) -> Option<bool> {
+    let hash = PasswordHash::new(hash).ok()?;
+    let algorithm = Algorithm::try_from(hash.algorithm).ok()?;
+    let version = Version::try_from(hash.version?).ok()?;
+    let params = Params::try_from(&hash).ok()?;
+    let (wanted, mut salt) = (hash.hash?, [0; SALT_MAX]);
+    let salt = hash.salt?.decode_b64(&mut salt).ok()?;
+    memory.resize(params.block_count(), Block::default());
+    let mut out = vec![0; wanted.len()];
+    Argon2::new(algorithm, version, params)
+        .hash_password_into_with_memory(password.as_bytes(), salt, &mut out, memory.as_mut_slice())
+        .ok()?;
+    // Compared in constant time.
+    Some(Output::new(&out).ok()? == wanted)
 }
 
 /// The stored form of a password.
@@ -60,4 +94,39 @@ pub fn hash(password: &str, entropy: &Entropy) -> String {
 fn argon2() -> Argon2<'static> {
     let params = Params::new(MEMORY_KIB, PASSES, 1, None).expect("constants within bounds");
     Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn many_checks_share_a_little_memory() {
+        let passwords = Passwords::default();
+        let stored = hash("right", &Entropy::system());
+        let checks = (0..24).map(|n| {
+            let password = if n % 2 == 0 { "right" } else { "wrong" };
+            let hash = (n % 3 != 0).then(|| stored.clone());
+            passwords.fits(password.to_owned(), hash)
+        });
+        let fits = futures::future::join_all(checks).await;
+        let wanted: Vec<bool> = (0..24).map(|n| n % 2 == 0 && n % 3 != 0).collect();
+        assert_eq!(fits, wanted);
+        let spare = passwords.spare();
+        assert!((1..=AT_ONCE).contains(&spare.len()), "{}", spare.len());
+        let bytes: usize = spare.iter().map(|memory| memory.len() * Block::SIZE).sum();
+        assert!(bytes <= AT_ONCE * MEMORY_KIB as usize * 1_024, "{bytes}");
+    }
+
+    #[tokio::test]
+    async fn a_hash_that_is_none_fits_nothing() {
+        let passwords = Passwords::default();
+        for hash in [
+            "",
+            "xiangyi",
+            "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5bm9ib2R5",
+        ] {
+            assert!(!passwords.fits(String::new(), Some(hash.to_owned())).await);
+        }
+    }
 }

@@ -6,10 +6,11 @@
 
 use std::fs;
 use std::io::Write;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::entropy::Entropy;
+use crate::private;
 
 /// Three independent 256-bit keys.
 #[derive(Clone)]
@@ -71,11 +72,9 @@ impl Roots {
     /// When a file cannot be read or written, holds no key, or is open to others.
     pub fn open(data: &Path, entropy: &Entropy) -> Result<Self, RootsError> {
         let dir = data.join("keys");
-        let made = fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&dir);
-        made.map_err(|error| RootsError::File(dir.clone(), error))?;
+        // A folder that others could enter is narrowed: each key says by its own mode whether it
+        // could be read, and one that could is refused below.
+        private::folder(&dir).map_err(|error| RootsError::File(dir.clone(), error))?;
         Ok(Self {
             root: key(&dir, "root.key", entropy)?,
             index: key(&dir, "index.key", entropy)?,
@@ -100,6 +99,7 @@ fn key(dir: &Path, name: &str, entropy: &Entropy) -> Result<[u8; 32], RootsError
         make(dir, name, &entropy.bytes()).map_err(fault)?;
     }
     let mode = fs::metadata(&path).map_err(fault)?.permissions().mode();
+    // Refused and not narrowed: somebody must decide whether the key may be known by now.
     if mode & 0o077 != 0 {
         return Err(RootsError::Open(path));
     }

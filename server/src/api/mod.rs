@@ -9,6 +9,7 @@ pub mod live;
 pub mod me;
 pub mod openapi;
 pub mod photos;
+pub mod query;
 pub mod records;
 pub mod sessions;
 pub mod today;

@@ -16,6 +16,7 @@ use xiangyi_proto::problem;
 use xiangyi_proto::region;
 use xiangyi_proto::role::Role;
 
+use super::query;
 use crate::app::App;
 use crate::blobs::Key;
 use crate::caller::Caller;
@@ -70,7 +71,7 @@ pub async fn read(
     Path(sha256): Path<String>,
     asked: Result<Query<Asked>, QueryRejection>,
 ) -> Result<Response, ApiError> {
-    let Query(asked) = asked.map_err(|_| ApiError::new(problem::INVALID_PARAMETER))?;
+    let Query(asked) = asked.map_err(|rejection| query::fault(&rejection))?;
     let wanted = wanted(sha256, asked)?;
     let right = right(&app, &caller, &wanted).await?;
     let rendition = match (wanted.form, &right) {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
@@ -25,6 +25,7 @@ use xiangyi_sync::admit::{self, Sender};
 use xiangyi_sync::apply::Outcome;
 
 use super::body;
+use super::query::{self, Asked};
 use crate::app::App;
 use crate::caller::Caller;
 use crate::problem::ApiError;
@@ -104,7 +105,7 @@ pub async fn list(
     State(app): State<App>,
     caller: Caller,
     Path(collection): Path<String>,
-    Query(ask): Query<Ask>,
+    Asked(ask): Asked<Ask>,
 ) -> Result<Json<Listing>, ApiError> {
     let kind = kind_of(&collection)?;
     let limit = ask.limit.unwrap_or(50);
@@ -193,10 +194,10 @@ pub struct AtUnit {
 pub async fn read(
     State(app): State<App>,
     caller: Caller,
-    Path((collection, id)): Path<(String, Uuid)>,
-    Query(ask): Query<AtUnit>,
+    Path((collection, id)): Path<(String, String)>,
+    Asked(ask): Asked<AtUnit>,
 ) -> Result<Json<Shown>, ApiError> {
-    let kind = kind_of(&collection)?;
+    let (kind, id) = (kind_of(&collection)?, query::id(&id)?);
     let none = || ApiError::new(problem::NOT_FOUND);
     let shard = region::shard_of(&ask.unit).ok_or_else(none)?;
     let mut tx = app.db.read().await?;
@@ -266,11 +267,11 @@ pub async fn create(
 pub async fn patch(
     State(app): State<App>,
     caller: Caller,
-    Path((collection, id)): Path<(String, Uuid)>,
+    Path((collection, id)): Path<(String, String)>,
     headers: HeaderMap,
     bytes: Bytes,
 ) -> Result<Response, ApiError> {
-    let kind = kind_of(&collection)?;
+    let (kind, id) = (kind_of(&collection)?, query::id(&id)?);
     let mut ask: WriteAsk = body::json(&headers, &bytes)?;
     ask.id = Some(id);
     let op = if kind.spec().life == Life::Slot {
@@ -288,11 +289,11 @@ pub async fn patch(
 pub async fn void(
     State(app): State<App>,
     caller: Caller,
-    Path((collection, id)): Path<(String, Uuid)>,
+    Path((collection, id)): Path<(String, String)>,
     headers: HeaderMap,
     bytes: Bytes,
 ) -> Result<Response, ApiError> {
-    let kind = kind_of(&collection)?;
+    let (kind, id) = (kind_of(&collection)?, query::id(&id)?);
     let mut ask: WriteAsk = body::json(&headers, &bytes)?;
     ask.id = Some(id);
     write(&app, &caller, &headers, kind, Op::Void, ask).await

@@ -4,9 +4,11 @@
 //! the one before it, so that repeating a request whose reply was lost gives the same reply; only
 //! a token from before the last one ends the session.
 
+use std::net::IpAddr;
+
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::State;
+use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
@@ -17,9 +19,11 @@ use xiangyi_proto::problem;
 use xiangyi_proto::time::{DAY_MS, HOUR_MS};
 
 use super::{body, devices};
+use crate::accounts::addresses;
 use crate::accounts::tokens::{ACCESS_MS, COOKIE_MS, Claims};
 use crate::app::App;
 use crate::caller::{COOKIE, Caller};
+use crate::lines::Peer;
 use crate::problem::ApiError;
 use crate::store::people::PersonRow;
 use crate::store::throttle::{self, Try};
@@ -42,6 +46,7 @@ const LOOKS: usize = 4;
 /// When telephone and password do not fit, or tries come too fast.
 pub async fn sign_in(
     State(app): State<App>,
+    peer: Option<Extension<Peer>>,
     headers: HeaderMap,
     bytes: Bytes,
 ) -> Result<Response, ApiError> {
@@ -50,6 +55,10 @@ pub async fn sign_in(
         .sealer
         .index("telephone", &normal_telephone(&ask.telephone));
     let now = app.clock.now();
+    let address = address(peer, &headers);
+    if let Some(wait) = address.and_then(|address| app.addresses.count(address, now)) {
+        return Err(ApiError::new(problem::THROTTLED).retry(wait));
+    }
     count_try(&app, &key, now).await?;
     let mut tx = app.db.read().await?;
     let person = people::by_telephone(&mut tx, &key).await?;
@@ -58,6 +67,9 @@ pub async fn sign_in(
     let fits = app.passwords.fits(ask.password, hash).await;
     let person = person.filter(|person| fits && person.state == "active");
     let person = person.ok_or(ApiError::new(problem::SIGN_IN_FAILED))?;
+    if let Some(address) = address {
+        app.addresses.forget(address);
+    }
     let mut tx = app.db.write().await?;
     throttle::forget(&mut tx, &key).await?;
     let session = app.entropy.crockford(20);
@@ -75,6 +87,14 @@ pub async fn sign_in(
         response.headers_mut().insert(header::SET_COOKIE, cookie);
     }
     Ok(response)
+}
+
+/// Where a try comes from, if that is counted.
+fn address(peer: Option<Extension<Peer>>, headers: &HeaderMap) -> Option<IpAddr> {
+    // A proxy adds a line or continues one; either way its word comes last.
+    let said = headers.get_all("x-forwarded-for").iter().next_back();
+    let said = said.and_then(|value| value.to_str().ok());
+    peer.and_then(|Extension(Peer(peer))| addresses::counted(peer, said))
 }
 
 async fn count_try(app: &App, key: &[u8], now: i64) -> Result<(), ApiError> {

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use axum::Json;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use xiangyi_proto::kinds::Kind;
@@ -15,6 +15,7 @@ use xiangyi_proto::role::Role;
 use xiangyi_proto::time::{day_number, day_start, day_text};
 use xiangyi_sync::cursor::{Cursor, ShardPlace, person_check};
 
+use super::query::Asked;
 use crate::app::App;
 use crate::caller::Caller;
 use crate::problem::ApiError;
@@ -42,7 +43,7 @@ pub struct Ask {
 pub async fn today(
     State(app): State<App>,
     caller: Caller,
-    Query(ask): Query<Ask>,
+    Asked(ask): Asked<Ask>,
 ) -> Result<Json<Value>, ApiError> {
     let now = app.clock.now();
     let county = ask.unit.as_str();

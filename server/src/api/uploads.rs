@@ -8,7 +8,9 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use sha2::{Digest as _, Sha256};
-use xiangyi_proto::limits::{GRANT_GRACE_HOURS, PHOTO_BYTES_MAX, UPLOAD_DAYS};
+use xiangyi_proto::limits::{
+    GRANT_GRACE_HOURS, PHOTO_BYTES_MAX, UPLOAD_DAY_BYTES_MAX, UPLOAD_DAYS, UPLOADS_OPEN_MAX,
+};
 use xiangyi_proto::photo::{TUS_EXTENSIONS, TUS_VERSION};
 use xiangyi_proto::problem;
 use xiangyi_proto::time::{DAY_MS, HOUR_MS};
@@ -24,6 +26,8 @@ use crate::store::{StoreError, Tx, photos};
 const OFFSET: &str = "upload-offset";
 const LENGTH: &str = "upload-length";
 const EXPIRES: &str = "upload-expires";
+/// When to come again after too many announcements: some will be finished, or a day old.
+const QUOTA_RETRY_MS: i64 = 600_000;
 
 impl From<Fault> for ApiError {
     fn from(fault: Fault) -> Self {
@@ -119,6 +123,7 @@ async fn created(app: &App, caller: &Caller, headers: &HeaderMap) -> Result<Resp
     if sent.is_some() {
         uploads::already(&mut tx, &new, now).await?;
     } else {
+        within_quota(&mut tx, caller, &new, now).await?;
         uploads::begin(&mut tx, &new, now).await?;
     }
     let upload = uploads::by_id(&mut tx, &id).await?;
@@ -131,6 +136,25 @@ async fn created(app: &App, caller: &Caller, headers: &HeaderMap) -> Result<Resp
     headers.insert(header::LOCATION, ascii(&place));
     tell(headers, &upload, offset);
     Ok(response)
+}
+
+/// Refuses an announcement beyond what one person may have under way, or send in a day. An upload
+/// that goes on is none.
+async fn within_quota(
+    tx: &mut Tx,
+    caller: &Caller,
+    new: &NewUpload<'_>,
+    now: i64,
+) -> Result<(), ApiError> {
+    if uploads::by_id(tx, new.id).await?.is_some() {
+        return Ok(());
+    }
+    let (open, announced) = uploads::under_way(tx, &caller.person, now).await?;
+    let sent = photos::sent_since(tx, &caller.person, now - DAY_MS).await?;
+    if open >= UPLOADS_OPEN_MAX || announced + sent + new.length > UPLOAD_DAY_BYTES_MAX {
+        return Err(ApiError::new(problem::UPLOAD_QUOTA).retry(QUOTA_RETRY_MS));
+    }
+    Ok(())
 }
 
 /// An upload's id: the same for the same announcement, so that a lost answer costs nothing.

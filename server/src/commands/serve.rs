@@ -8,7 +8,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::entropy::Entropy;
 use crate::store::Db;
-use crate::{photos, router, tasks, ticker};
+use crate::{lines, photos, private, router, tasks, ticker};
 
 /// Serves until it is told to stop.
 ///
@@ -47,9 +47,8 @@ pub async fn serve(
     tasks::spawn("ticker", ticker::run(app.clone()));
     tasks::spawn("photos", photos::jobs::run(app.clone()));
     let db = app.db.clone();
-    axum::serve(listener, router::make_service(app))
-        .with_graceful_shutdown(stop)
-        .await?;
+    let bounds = app.lines;
+    lines::serve(listener, router::overridden(app), bounds, stop).await;
     db.close().await;
     Ok(())
 }
@@ -70,7 +69,7 @@ async fn stop_signal() {
 /// # Errors
 /// When the database cannot be reached or is newer than this build.
 pub async fn migrate(config: Config) -> Result<(), StartError> {
-    std::fs::create_dir_all(&config.data)?;
+    private::data_folder(&config.data)?;
     let db = Db::open(&config.database_url()).await?;
     db.migrate().await?;
     db.close().await;

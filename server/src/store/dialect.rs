@@ -21,6 +21,7 @@ use sqlx::{Database, Transaction, query_scalar};
 
 use super::StoreError;
 use super::bulk::Marks;
+use crate::private;
 
 /// Readers beside the one writer: two cores and room for slow exports.
 const READERS: u32 = 4;
@@ -273,7 +274,11 @@ fn newest(migrator: &Migrator) -> i64 {
 }
 
 async fn open_file(url: &str) -> Result<Db, StoreError> {
-    let options = SqliteConnectOptions::from_str(url)?
+    let options = SqliteConnectOptions::from_str(url)?;
+    if !url.contains(":memory:") {
+        private::database_file(options.get_filename()).map_err(sqlx::Error::Io)?;
+    }
+    let options = options
         .create_if_missing(true)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)

@@ -65,6 +65,19 @@ pub async fn by_owner(
         .await)?)
 }
 
+/// Index: `photo_owner(owner, stored_at)`.
+const SENT: &str = "SELECT CAST(COALESCE(SUM(bytes), 0) AS BIGINT) FROM photo \
+     WHERE owner = $1 AND stored_at > $2";
+
+/// Bytes of the photographs that a person has sent since a moment.
+pub async fn sent_since(tx: &mut Tx, owner: &str, since: i64) -> Result<i64, StoreError> {
+    Ok(on!(tx, |c| sqlx::query_scalar(SENT)
+        .bind(owner)
+        .bind(since)
+        .fetch_one(c)
+        .await)?)
+}
+
 /// Index: the primary key of `photo`.
 const MIME: &str = "SELECT mime FROM photo \
      WHERE shard = $1 AND sha256 = $2 AND state = 'complete' LIMIT 1";

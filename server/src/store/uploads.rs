@@ -133,6 +133,19 @@ pub async fn advance(tx: &mut Tx, id: &str, fence: i64, received: i64) -> Result
     Ok(changed == 1)
 }
 
+/// Index: `photo_upload_owner(owner)`.
+const UNDER_WAY: &str = "SELECT COUNT(*), CAST(COALESCE(SUM(length), 0) AS BIGINT) \
+     FROM photo_upload WHERE owner = $1 AND state = 'open' AND expires_at > $2";
+
+/// A person's unfinished uploads: how many, and the bytes they announce.
+pub async fn under_way(tx: &mut Tx, owner: &str, now: i64) -> Result<(i64, i64), StoreError> {
+    Ok(on!(tx, |c| sqlx::query_as(UNDER_WAY)
+        .bind(owner)
+        .bind(now)
+        .fetch_one(c)
+        .await)?)
+}
+
 const COMPLETE: &str = "UPDATE photo_upload SET received = length, state = 'complete', \
      expires_at = $3 WHERE id = $1 AND fence = $2 AND state = 'open'";
 

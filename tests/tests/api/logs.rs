@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use serde_json::json;
 use xiangyi_server::commands::{demo, log};
 use xiangyi_server::config::{Log, LogFormat, LogLevel};
-use xiangyi_tests::actor::PASSWORD;
+use xiangyi_tests::actor::{Actor, PASSWORD, hash};
 use xiangyi_tests::harness::{Harness, START};
 use xiangyi_tests::on_both;
 
@@ -50,8 +50,43 @@ fn started() -> Lines {
     lines.clone()
 }
 
+const PHOTOGRAPH: &[u8] = include_bytes!("../../data/photos/exif-roadside.jpg");
+/// What the camera wrote into the photograph: `tests/data/photos/README.md`.
+const ARTIST: &str = "CANARY-ARTIST-7731";
+const FILE_NAME: &str = "金丝雀奶奶家门口.jpg";
 const NARRATIVE: &str = "金丝雀叙述：老人独居";
 const LATITUDE: i64 = 282_468_013;
+
+/// Sends the photograph whole, cut, and as what it is not; then reads it as everybody would.
+async fn photographed(worker: &Actor, reviewer: &Actor, unit: &str) {
+    let more = [("unit", unit), ("filename", FILE_NAME), ("name", NARRATIVE)];
+    let made = worker.announce(PHOTOGRAPH, "image/png", &more).await;
+    let place = made.header("location").to_owned();
+    worker
+        .append(&place, 0, PHOTOGRAPH)
+        .await
+        .problem(415, "photo-type");
+    let made = worker.announce(PHOTOGRAPH, "image/jpeg", &more).await;
+    let place = made.header("location").to_owned();
+    let half = PHOTOGRAPH.len() / 2;
+    worker.append(&place, 0, &PHOTOGRAPH[..half]).await;
+    worker
+        .append(&place, 7, PHOTOGRAPH)
+        .await
+        .problem(409, "upload-offset");
+    let last = worker.append(&place, half, &PHOTOGRAPH[half..]).await;
+    assert_eq!(last.status, 204, "{}", last.text);
+    let bad = [("unit", NARRATIVE), ("record", NARRATIVE)];
+    worker.announce(PHOTOGRAPH, NARRATIVE, &bad).await;
+    let path = format!(
+        "/v1/photos/{}?unit={unit}&reason={NARRATIVE}",
+        hash(PHOTOGRAPH)
+    );
+    for form in ["thumb", "view", "original", NARRATIVE] {
+        worker.get(&format!("{path}&as={form}")).await;
+        reviewer.get(&format!("{path}&as={form}")).await;
+    }
+}
 
 on_both!(canaries_appear_in_no_line, |engine| {
     let lines = started();
@@ -96,22 +131,28 @@ on_both!(canaries_appear_in_no_line, |engine| {
         .get(&format!("/v1/visits?unit={unit}&author={NARRATIVE}"))
         .await;
     nobody.get(&format!("/{NARRATIVE}")).await;
+    photographed(&worker, &harness.reviewer(1).await, &unit).await;
     let refresh = volunteer.signed_in().refresh_token.clone();
     nobody
         .post("/v1/sessions/refresh", &json!({ "refresh_token": refresh }))
         .await
         .good();
 
+    let reviewer = harness.reviewer(1).await.signed_in().person.name.clone();
     let text = lines.text();
     assert!(text.contains("answered"), "the log is listened to");
     let latitude = LATITUDE.to_string();
     for canary in [
         demo::CANARY_NAME,
         &worker.signed_in().person.name,
+        &reviewer,
         "金丝雀",
         "%E9%87%91",
+        ARTIST,
+        FILE_NAME,
         "13800000340",
         "13800000001",
+        "13800000202",
         PASSWORD,
         &latitude,
         &refresh,

@@ -2,10 +2,14 @@
 
 mod bodies;
 mod devices;
+mod disk;
 mod logs;
+mod queries;
+mod quota;
 mod refresh;
 mod routing;
 mod sessions;
+mod slow;
 mod start;
 mod throttle;
 mod tokens;

@@ -60,7 +60,7 @@ async fn what_is_not_there_is_a_problem_too() {
     worker
         .get("/v1/visits?unit=1&limit=many")
         .await
-        .problem(422, "invalid-envelope");
+        .problem(400, "invalid-parameter");
     let reply = nobody.get("/v1/sessions").await;
     reply.problem(405, "method-not-allowed");
     let allowed = reply.header("allow").to_owned();

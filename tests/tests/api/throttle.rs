@@ -1,7 +1,8 @@
 //! Guessing is slowed down, account by account, and nobody is ever locked out.
 
 use serde_json::json;
-use xiangyi_tests::actor::{Actor, PASSWORD, Reply};
+use xiangyi_server::accounts::addresses::FAILURES_MAX;
+use xiangyi_tests::actor::{Actor, PASSWORD, Reply, send};
 use xiangyi_tests::harness::Harness;
 use xiangyi_tests::on_both;
 
@@ -56,6 +57,50 @@ on_both!(delays_grow_and_end, |engine| {
         .problem(401, "sign-in-failed");
     try_in(&nobody, telephone, PASSWORD).await.good();
 });
+
+async fn try_from(nobody: &Actor, address: &str, telephone: &str, password: &str) -> Reply {
+    let ask = json!({ "telephone": telephone, "password": password });
+    let request = nobody
+        .request(reqwest::Method::POST, "/v1/sessions")
+        .header("x-forwarded-for", address);
+    send(request.json(&ask)).await
+}
+
+on_both!(
+    an_address_has_many_failures_and_others_none_of_them,
+    |engine| {
+        let harness = Harness::start(engine).await;
+        let nobody = harness.nobody();
+        let carrier = "198.51.100.1, 203.0.113.7";
+        // Each guess at another account, so that no account delays them.
+        for number in 0..FAILURES_MAX {
+            let telephone = format!("1390000{number:04}");
+            let reply = try_from(&nobody, carrier, &telephone, "wrong").await;
+            reply.problem(401, "sign-in-failed");
+            if number % 50 == 0 {
+                // Who signs in does not count.
+                try_from(&nobody, carrier, "13800000005", PASSWORD)
+                    .await
+                    .good();
+            }
+        }
+        let refused = try_from(&nobody, carrier, "13800000001", PASSWORD).await;
+        assert_eq!(refused.problem(429, "throttled")["retry_ms"], 2_000);
+        // What a client claims before the proxy's own word changes nothing.
+        let claimed = "192.0.2.99, 203.0.113.7";
+        try_from(&nobody, claimed, "13800000001", PASSWORD)
+            .await
+            .problem(429, "throttled");
+        try_from(&nobody, "203.0.113.8", "13800000001", PASSWORD)
+            .await
+            .good();
+        try_in(&nobody, "13800000001", PASSWORD).await.good();
+        harness.clock.advance(2_000);
+        try_from(&nobody, carrier, "13800000001", PASSWORD)
+            .await
+            .good();
+    }
+);
 
 on_both!(an_unknown_telephone_is_delayed_like_a_known_one, |engine| {
     let harness = Harness::start(engine).await;

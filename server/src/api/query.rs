@@ -1,0 +1,75 @@
+//! Queries: what does not fit is told with the name of the parameter, never with what was sent.
+
+use std::error::Error;
+
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{FromRequestParts, Query};
+use axum::http::request::Parts;
+use serde::de::DeserializeOwned;
+use uuid::Uuid;
+use xiangyi_proto::problem;
+
+use crate::problem::ApiError;
+
+/// Characters of a parameter's name that are repeated to whoever sent it.
+const NAME_CHARS_MAX: usize = 32;
+
+/// How axum words what does not fit: the path of the fault around the fault.
+type Told = serde_path_to_error::Error<serde::de::value::Error>;
+
+/// A query of a known shape.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<T>(pub T);
+
+impl<T, S> FromRequestParts<S> for Asked<T>
+where
+    T: DeserializeOwned,
+    S: Send + Sync,
+{
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let query = Query::<T>::from_request_parts(parts, state).await;
+        let Query(asked) = query.map_err(|rejection| fault(&rejection))?;
+        Ok(Self(asked))
+    }
+}
+
+/// The fault of a query, with its place where one can be told.
+pub fn fault(rejection: &QueryRejection) -> ApiError {
+    let mut cause = rejection.source();
+    while let Some(error) = cause {
+        if let Some(told) = error.downcast_ref::<Told>() {
+            let (pointer, code) = place(told);
+            return ApiError::new(problem::INVALID_PARAMETER).at(&pointer, code);
+        }
+        cause = error.source();
+    }
+    ApiError::new(problem::INVALID_PARAMETER)
+}
+
+fn place(told: &Told) -> (String, &'static str) {
+    let words = told.inner().to_string();
+    let quoted = words.split('`').nth(1).unwrap_or_default();
+    let at = told.path().to_string();
+    let (name, code) = if words.starts_with("missing field") {
+        (quoted, "required")
+    } else if words.starts_with("unknown field") {
+        (quoted, "unknown-field")
+    } else if words.starts_with("duplicate field") {
+        (quoted, "wrong-type")
+    } else {
+        (at.as_str(), "wrong-type")
+    };
+    let name: String = name.chars().take(NAME_CHARS_MAX).collect();
+    (format!("/{name}"), code)
+}
+
+/// The id in a path.
+///
+/// # Errors
+/// When it is none.
+pub fn id(text: &str) -> Result<Uuid, ApiError> {
+    let id = Uuid::try_parse(text);
+    id.map_err(|_| ApiError::new(problem::INVALID_PARAMETER).at("/id", "bad-id"))
+}
