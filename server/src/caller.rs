@@ -11,7 +11,6 @@ use crate::accounts::tokens::{Claims, NoToken};
 use crate::app::App;
 use crate::problem::ApiError;
 use crate::store::sessions::{self, DeviceRow};
-use crate::store::views;
 
 /// The cookie of a browser's session.
 pub const COOKIE: &str = "xiangyi_session";
@@ -94,12 +93,10 @@ impl FromRequestParts<App> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
         let Signed(claims) = Signed::from_request_parts(parts, app).await?;
-        let mut tx = app.db.read().await?;
-        let person = sessions::person_of(&mut tx, &claims.sid, app.clock.now()).await?;
-        if person.as_ref() != Some(&claims.sub) {
-            return Err(ApiError::new(problem::UNAUTHORIZED));
-        }
-        let grants = views::grants(&mut tx, &claims.sub).await?;
+        let mut tx = app.db.glance().await?;
+        let known = sessions::granted(&mut tx, &claims.sid, app.clock.now()).await?;
+        let known = known.filter(|(person, _)| *person == claims.sub);
+        let (_, grants) = known.ok_or(ApiError::new(problem::UNAUTHORIZED))?;
         Ok(Self {
             person: claims.sub,
             session: claims.sid,

@@ -97,7 +97,7 @@ pub async fn page(
 
 /// Names of streams that the cursor holds and the view does not. Only such as the person can have
 /// read at some time are named: what a made-up cursor lists stays unknown.
-async fn gone_names(
+pub async fn gone_names(
     tx: &mut Tx,
     person: &str,
     view: &View,

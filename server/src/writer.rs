@@ -231,6 +231,8 @@ async fn halve(shared: &Shared, mut works: Vec<(Shard, Work)>) -> Vec<Vec<Result
 enum Fault {
     Store(StoreError),
     Panic,
+    /// Loading went on and on: deciding on a part would be wrong.
+    Endless,
 }
 
 impl std::fmt::Display for Fault {
@@ -238,6 +240,7 @@ impl std::fmt::Display for Fault {
         match self {
             Self::Store(error) => f.write_str(&error.told()),
             Self::Panic => f.write_str("applying panicked"),
+            Self::Endless => f.write_str("what the items need has no end"),
         }
     }
 }
@@ -337,7 +340,7 @@ async fn fill(
         }
         load::load(tx, &shared.sealer, world, wants).await?;
     }
-    Ok(())
+    Err(Fault::Endless)
 }
 
 fn decide(world: &mut World, works: &[&Work], items: &mut [Admitted], env: &Env<'_>) -> Vec<Done> {

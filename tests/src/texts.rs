@@ -19,14 +19,22 @@ pub struct Text {
     pub columns: String,
 }
 
-/// A macro that writes both forms: what it puts between head and tail.
-type Middles = BTreeMap<String, (String, String)>;
+/// A macro that writes both forms: the pieces of each, of which some are its head and its tail.
+type Forms = BTreeMap<String, (Vec<Piece>, Vec<Piece>)>;
+
+/// A piece of what a macro writes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Piece {
+    Head,
+    Tail,
+    Text(String),
+}
 
 /// Every text under `server/src/store`.
 pub fn of_the_store() -> Vec<Text> {
     let store = Path::new(env!("CARGO_MANIFEST_DIR")).join("../server/src/store");
     let read = |name: &str| fs::read_to_string(store.join(name)).expect("the source is there");
-    let middles = middles(&read("batch.rs"));
+    let forms = forms(&read("batch.rs"));
     let mut names = Vec::new();
     for folder in ["", "load/"] {
         let files = fs::read_dir(store.join(folder)).expect("the folder is there");
@@ -39,12 +47,12 @@ pub fn of_the_store() -> Vec<Text> {
     names.sort();
     names
         .iter()
-        .flat_map(|name| of_source(name, &read(name), &middles))
+        .flat_map(|name| of_source(name, &read(name), &forms))
         .collect()
 }
 
 /// Texts of one source, and a check that nothing else is handed to the engine.
-pub fn of_source(file: &str, source: &str, middles: &Middles) -> Vec<Text> {
+pub fn of_source(file: &str, source: &str, forms: &Forms) -> Vec<Text> {
     let source = source.split("#[cfg(test)]").next().unwrap_or_default();
     for inline in [
         "query(\"",
@@ -82,7 +90,7 @@ pub fn of_source(file: &str, source: &str, middles: &Middles) -> Vec<Text> {
             }
             Some("Bulk") => texts.push(bulk(name, &literals::<3>(value))),
             Some("Dual") => {
-                let (sqlite, postgres) = dual(value, middles);
+                let (sqlite, postgres) = dual(value, forms);
                 texts.push(Text {
                     name,
                     sqlite,
@@ -96,7 +104,7 @@ pub fn of_source(file: &str, source: &str, middles: &Middles) -> Vec<Text> {
     texts
 }
 
-fn dual(value: &str, middles: &Middles) -> (String, String) {
+fn dual(value: &str, forms: &Forms) -> (String, String) {
     if value.starts_with("Dual {") {
         let member = |name: &str| {
             let at = value.find(name).expect("a dual text names both engines");
@@ -107,14 +115,19 @@ fn dual(value: &str, middles: &Middles) -> (String, String) {
     let (by, _) = value
         .split_once('!')
         .expect("a dual text is written out or by a macro");
-    let (sqlite, postgres) = middles
+    let (sqlite, postgres) = forms
         .get(by.rsplit("::").next().unwrap_or_default())
         .expect("a macro of batch.rs");
     let [head, tail] = literals::<2>(value);
-    (
-        format!("{head}{sqlite}{tail}"),
-        format!("{head}{postgres}{tail}"),
-    )
+    let whole = |form: &[Piece]| -> String {
+        let pieces = form.iter().map(|piece| match piece {
+            Piece::Head => head.as_str(),
+            Piece::Tail => tail.as_str(),
+            Piece::Text(text) => text.as_str(),
+        });
+        pieces.collect()
+    };
+    (whole(sqlite), whole(postgres))
 }
 
 /// A literal, or the literals of a `concat!`.
@@ -162,19 +175,38 @@ fn is_sql(text: &str) -> bool {
         .any(|word| text.starts_with(word))
 }
 
-fn middles(source: &str) -> Middles {
-    let mut found = Middles::new();
+fn forms(source: &str) -> Forms {
+    let mut found = Forms::new();
     for part in source.split("macro_rules! ").skip(1) {
         let name = part.split(' ').next().unwrap_or_default().to_owned();
-        let middle = |engine: &str| {
+        let form = |engine: &str| {
             let at = part
                 .find(engine)
                 .expect("a macro of batch.rs names both engines");
-            literal(&part[at..]).0
+            pieces(&part[at + engine.len()..])
         };
-        found.insert(name, (middle("sqlite:"), middle("postgres:")));
+        found.insert(name, (form("sqlite: concat!("), form("postgres: concat!(")));
     }
     found
+}
+
+/// The pieces of a `concat!` up to its end.
+fn pieces(source: &str) -> Vec<Piece> {
+    let mut rest = source.trim_start_matches([',', ' ', '\n']);
+    let mut list = Vec::new();
+    while !rest.starts_with(')') {
+        let (piece, end) = match rest.get(..5) {
+            Some("$head") => (Piece::Head, 5),
+            Some("$tail") => (Piece::Tail, 5),
+            _ => {
+                let (text, end) = literal(rest);
+                (Piece::Text(text), end)
+            }
+        };
+        list.push(piece);
+        rest = rest[end..].trim_start_matches([',', ' ', '\n']);
+    }
+    list
 }
 
 fn literals<const N: usize>(source: &str) -> [String; N] {
@@ -213,6 +245,10 @@ fn literal(source: &str) -> (String, usize) {
 mod tests {
     use super::*;
 
+    fn form(middle: &str) -> Vec<Piece> {
+        vec![Piece::Head, Piece::Text(middle.to_owned()), Piece::Tail]
+    }
+
     #[test]
     fn a_source_gives_its_texts() {
         let source = r#"
@@ -227,8 +263,8 @@ mod tests {
                 postgres: "SELECT a FROM c",
             };
         "#;
-        let middles = Middles::from([("in_ids".into(), (" IN (1)".into(), " IN (2)".into()))]);
-        let texts = of_source("x.rs", source, &middles);
+        let forms = Forms::from([("in_ids".into(), (form(" IN (1)"), form(" IN (2)")))]);
+        let texts = of_source("x.rs", source, &forms);
         let found: Vec<(&str, &str, &str)> = texts
             .iter()
             .map(|t| (t.name.as_str(), t.sqlite.as_str(), t.columns.as_str()))
@@ -259,6 +295,6 @@ mod tests {
     #[test]
     #[should_panic(expected = "not a named constant")]
     fn an_inline_text_is_found() {
-        of_source("x.rs", "sqlx::query(\"DELETE FROM t\")", &Middles::new());
+        of_source("x.rs", "sqlx::query(\"DELETE FROM t\")", &Forms::new());
     }
 }

@@ -26,7 +26,7 @@ use crate::live::Ring;
 use crate::problem::ApiError;
 use crate::pulls::{self, Knows, Page};
 use crate::store::sessions::{DeviceRow, Seen};
-use crate::store::{Tx, views};
+use crate::store::{Tx, reads, views};
 use crate::units;
 use crate::writer::{Done, NoAnswer, Work};
 
@@ -242,6 +242,14 @@ async fn pulled(
         Page::NotACursor => return Err(ApiError::new(problem::CURSOR_INVALID)),
         Page::Ready(page) => answer.pull = Some(*page),
     }
+    drop(tx);
+    let restricted = answer
+        .pull
+        .iter()
+        .flat_map(reads::delivered)
+        .collect::<Vec<_>>();
+    let because = (reads::DELIVERED, app.clock.now());
+    reads::note(&app.db, &app.entropy, person, because, &restricted).await?;
     answer.durable = view.durable;
     if pull.cursor.is_none() {
         answer.limits = Some(LIMITS);

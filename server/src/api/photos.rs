@@ -23,7 +23,7 @@ use crate::caller::Caller;
 use crate::photos::tus;
 use crate::problem::ApiError;
 use crate::store::photo_jobs::{self, What};
-use crate::store::photos::{self, Reading};
+use crate::store::{photos, reads};
 
 /// Characters of a reason.
 const REASON_CHARS_MAX: usize = 200;
@@ -180,16 +180,8 @@ async fn noted(
     record: Uuid,
     reason: &str,
 ) -> Result<(), ApiError> {
-    let id = app.entropy.crockford(16);
-    let reading = Reading {
-        id: &id,
-        person: &caller.person,
-        record,
-        reason,
-        read_at: app.clock.now(),
-    };
-    let mut tx = app.db.write().await?;
-    photos::note_reading(&mut tx, wanted.shard, &reading).await?;
-    tx.commit().await?;
+    let because = (reason, app.clock.now());
+    let read = [(wanted.shard, record)];
+    reads::note(&app.db, &app.entropy, &caller.person, because, &read).await?;
     Ok(())
 }

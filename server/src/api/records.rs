@@ -30,7 +30,7 @@ use crate::app::App;
 use crate::caller::Caller;
 use crate::problem::ApiError;
 use crate::store::lists::{self, Filter, Listed};
-use crate::store::views;
+use crate::store::{reads, views};
 use crate::writer::{Done, Work};
 
 /// Collections and their kinds; what is not here has no list of its own.
@@ -147,7 +147,10 @@ pub async fn list(
         }
     }
     let more = full || best.len() as i64 > limit;
-    let records: Vec<Shown> = best.into_values().take(limit as usize).map(shown).collect();
+    drop(tx);
+    let best: Vec<Listed> = best.into_values().take(limit as usize).collect();
+    note_restricted(&app, &caller, &view, shard.0, &best).await?;
+    let records: Vec<Shown> = best.into_iter().map(shown).collect();
     let next = records.last().map(|record| record.seq).filter(|_| more);
     Ok(Json(Listing { records, next }))
 }
@@ -163,6 +166,26 @@ fn ranked(view: &views::View, shard: i64) -> BTreeMap<i64, usize> {
     here.flat_map(|view| &view.streams)
         .map(|stream| (stream.id, rank(&stream.name)))
         .collect()
+}
+
+/// Notes the readings of rows that came by a restricted stream.
+async fn note_restricted(
+    app: &App,
+    caller: &Caller,
+    view: &views::View,
+    shard: i64,
+    rows: &[Listed],
+) -> Result<(), ApiError> {
+    let here = view.shards.iter().filter(|view| view.shard == shard);
+    let mut streams = here.flat_map(|view| &view.streams);
+    let restricted = streams.find(|stream| stream.name.starts_with("restricted:"));
+    let ids = rows
+        .iter()
+        .filter(|row| restricted.is_some_and(|stream| stream.id == row.stream));
+    let read: Vec<reads::Read> = ids.map(|row| (shard, row.id)).collect();
+    let because = (reads::DELIVERED, app.clock.now());
+    reads::note(&app.db, &app.entropy, &caller.person, because, &read).await?;
+    Ok(())
 }
 
 fn shown(row: Listed) -> Shown {
@@ -207,7 +230,10 @@ pub async fn read(
     let mine = copies.into_iter().filter(|row| row.kind == kind);
     let mine = mine.filter(|row| streams.contains_key(&row.stream));
     let best = mine.min_by_key(|row| streams.get(&row.stream).copied());
-    best.map(|row| Json(shown(row))).ok_or_else(none)
+    let best = best.ok_or_else(none)?;
+    drop(tx);
+    note_restricted(&app, &caller, &view, shard.0, std::slice::from_ref(&best)).await?;
+    Ok(Json(shown(best)))
 }
 
 /// What a write may say beside its body.

@@ -3,7 +3,8 @@
 //! Keys are handed over as one JSON text, so that each read has one SQL text and one plan however
 //! many keys there are. The keys come first and each is looked up along an index: `(a, b) IN
 //! (SELECT …)` would read the whole shard on one of the engines. A read is written as what it
-//! selects, and the table with its condition, in which the keys are `k0` and `k1`.
+//! selects, and the table with its condition, in which the keys are `k0` and `k1`. `OFFSET 0` keeps
+//! the other engine from joining the keys with everything the shard has.
 
 use uuid::Uuid;
 
@@ -17,10 +18,12 @@ macro_rules! in_ids {
                 $tail
             ),
             postgres: concat!(
+                "SELECT r.* FROM (SELECT decode(x #>> '{}', 'hex') AS k0 \
+                 FROM jsonb_array_elements(CAST($2 AS JSONB)) AS t(x)) AS k CROSS JOIN LATERAL (",
                 $head,
-                " FROM (SELECT decode(x #>> '{}', 'hex') AS k0 \
-                 FROM jsonb_array_elements(CAST($2 AS JSONB)) AS t(x)) AS k CROSS JOIN ",
-                $tail
+                " FROM ",
+                $tail,
+                " OFFSET 0) AS r"
             ),
         }
     };
@@ -36,10 +39,12 @@ macro_rules! in_texts {
                 $tail
             ),
             postgres: concat!(
+                "SELECT r.* FROM (SELECT x #>> '{}' AS k0 \
+                 FROM jsonb_array_elements(CAST($2 AS JSONB)) AS t(x)) AS k CROSS JOIN LATERAL (",
                 $head,
-                " FROM (SELECT x #>> '{}' AS k0 \
-                 FROM jsonb_array_elements(CAST($2 AS JSONB)) AS t(x)) AS k CROSS JOIN ",
-                $tail
+                " FROM ",
+                $tail,
+                " OFFSET 0) AS r"
             ),
         }
     };
@@ -55,10 +60,12 @@ macro_rules! in_integers {
                 $tail
             ),
             postgres: concat!(
+                "SELECT r.* FROM (SELECT CAST(x AS BIGINT) AS k0 \
+                 FROM jsonb_array_elements(CAST($2 AS JSONB)) AS t(x)) AS k CROSS JOIN LATERAL (",
                 $head,
-                " FROM (SELECT CAST(x AS BIGINT) AS k0 \
-                 FROM jsonb_array_elements(CAST($2 AS JSONB)) AS t(x)) AS k CROSS JOIN ",
-                $tail
+                " FROM ",
+                $tail,
+                " OFFSET 0) AS r"
             ),
         }
     };
@@ -75,10 +82,12 @@ macro_rules! in_numbers {
                 $tail
             ),
             postgres: concat!(
+                "SELECT r.* FROM (SELECT x ->> 0 AS k0, CAST(x ->> 1 AS BIGINT) AS k1 \
+                 FROM jsonb_array_elements(CAST($2 AS JSONB)) AS t(x)) AS k CROSS JOIN LATERAL (",
                 $head,
-                " FROM (SELECT x ->> 0 AS k0, CAST(x ->> 1 AS BIGINT) AS k1 \
-                 FROM jsonb_array_elements(CAST($2 AS JSONB)) AS t(x)) AS k CROSS JOIN ",
-                $tail
+                " FROM ",
+                $tail,
+                " OFFSET 0) AS r"
             ),
         }
     };
@@ -95,10 +104,12 @@ macro_rules! in_pairs {
                 $tail
             ),
             postgres: concat!(
+                "SELECT r.* FROM (SELECT x ->> 0 AS k0, x ->> 1 AS k1 \
+                 FROM jsonb_array_elements(CAST($2 AS JSONB)) AS t(x)) AS k CROSS JOIN LATERAL (",
                 $head,
-                " FROM (SELECT x ->> 0 AS k0, x ->> 1 AS k1 \
-                 FROM jsonb_array_elements(CAST($2 AS JSONB)) AS t(x)) AS k CROSS JOIN ",
-                $tail
+                " FROM ",
+                $tail,
+                " OFFSET 0) AS r"
             ),
         }
     };
@@ -115,10 +126,12 @@ macro_rules! in_places {
                 $tail
             ),
             postgres: concat!(
+                "SELECT r.* FROM (SELECT decode(x ->> 0, 'hex') AS k0, x ->> 1 AS k1, x ->> 2 AS k2 \
+                 FROM jsonb_array_elements(CAST($2 AS JSONB)) AS t(x)) AS k CROSS JOIN LATERAL (",
                 $head,
-                " FROM (SELECT decode(x ->> 0, 'hex') AS k0, x ->> 1 AS k1, x ->> 2 AS k2 \
-                 FROM jsonb_array_elements(CAST($2 AS JSONB)) AS t(x)) AS k CROSS JOIN ",
-                $tail
+                " FROM ",
+                $tail,
+                " OFFSET 0) AS r"
             ),
         }
     };
@@ -135,10 +148,12 @@ macro_rules! in_id_pairs {
                 $tail
             ),
             postgres: concat!(
+                "SELECT r.* FROM (SELECT decode(x ->> 0, 'hex') AS k0, decode(x ->> 1, 'hex') AS k1 \
+                 FROM jsonb_array_elements(CAST($2 AS JSONB)) AS t(x)) AS k CROSS JOIN LATERAL (",
                 $head,
-                " FROM (SELECT decode(x ->> 0, 'hex') AS k0, decode(x ->> 1, 'hex') AS k1 \
-                 FROM jsonb_array_elements(CAST($2 AS JSONB)) AS t(x)) AS k CROSS JOIN ",
-                $tail
+                " FROM ",
+                $tail,
+                " OFFSET 0) AS r"
             ),
         }
     };

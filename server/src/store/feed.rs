@@ -92,9 +92,9 @@ async fn opened(
 
 /// Index: the primary key of `stream_sum`.
 const SUMS: Dual = in_integers!(
-    "SELECT t.stream, t.kind, t.live, t.sum1, t.sum2, s.name",
-    "stream_sum t JOIN stream s ON s.shard = t.shard AND s.id = t.stream \
-     WHERE t.shard = $1 AND t.stream = k0 ORDER BY t.stream, t.kind"
+    "SELECT stream, kind, live, sum1, sum2, \
+     (SELECT name FROM stream AS s WHERE s.shard = t.shard AND s.id = t.stream)",
+    "stream_sum AS t WHERE shard = $1 AND stream = k0 ORDER BY kind"
 );
 
 /// What the server counts in these streams of a shard.

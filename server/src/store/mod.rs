@@ -15,6 +15,7 @@ pub mod packs;
 pub mod people;
 pub mod photo_jobs;
 pub mod photos;
+pub mod reads;
 pub mod reports;
 pub mod save;
 pub mod sealed;

@@ -148,35 +148,3 @@ pub async fn is_readable(
         .await)?;
     Ok(record.is_some())
 }
-
-const READ: &str = "INSERT INTO read_log (shard, id, person, record, reason, read_at) \
-     VALUES ($1, $2, $3, $4, $5, $6)";
-
-/// A reading that is to be accounted for.
-#[derive(Debug, Clone, Copy)]
-pub struct Reading<'a> {
-    pub id: &'a str,
-    pub person: &'a str,
-    pub record: Uuid,
-    pub reason: &'a str,
-    pub read_at: i64,
-}
-
-/// Notes who read a whole record that is not theirs, and why.
-pub async fn note_reading(
-    tx: &mut Tx,
-    shard: i64,
-    reading: &Reading<'_>,
-) -> Result<(), StoreError> {
-    on!(tx, |c| sqlx::query(READ)
-        .bind(shard)
-        .bind(reading.id)
-        .bind(reading.person)
-        .bind(reading.record.as_bytes().as_slice())
-        .bind(reading.reason)
-        .bind(reading.read_at)
-        .execute(c)
-        .await
-        .map(drop))?;
-    Ok(())
-}

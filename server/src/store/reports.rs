@@ -139,28 +139,3 @@ pub async fn incidents(tx: &mut Tx, shard: Shard) -> Result<i64, StoreError> {
         .fetch_one(c)
         .await)?)
 }
-
-const READ: &str = "INSERT INTO read_log (shard, id, person, record, reason, read_at) \
-     VALUES ($1, $2, $3, $4, $5, $6)";
-
-/// Notes that somebody read a record whole.
-pub async fn read(
-    tx: &mut Tx,
-    shard: Shard,
-    id: &str,
-    who: (&str, uuid::Uuid, &str),
-    now: i64,
-) -> Result<(), StoreError> {
-    let (person, record, reason) = who;
-    on!(tx, |c| sqlx::query(READ)
-        .bind(shard.0)
-        .bind(id)
-        .bind(person)
-        .bind(record.as_bytes().as_slice())
-        .bind(reason)
-        .bind(now)
-        .execute(c)
-        .await
-        .map(drop))?;
-    Ok(())
-}

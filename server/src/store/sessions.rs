@@ -1,6 +1,9 @@
 //! Sessions and devices. The throttle of signing in has a module of its own.
 
-use super::{StoreError, Tx};
+use xiangyi_proto::role::Role;
+use xiangyi_sync::world::Granted;
+
+use super::{StoreError, Tx, broken};
 use crate::on;
 
 /// A session's row.
@@ -76,18 +79,6 @@ pub async fn rotate(
     Ok(changed == 1)
 }
 
-const PERSON: &str = "SELECT s.person FROM session s JOIN person p ON p.id = s.person \
-     WHERE s.id = $1 AND s.state = 'active' AND s.expires_at > $2 AND p.state = 'active'";
-
-/// Whose session this is, if it holds now and the person may still sign in.
-pub async fn person_of(tx: &mut Tx, id: &str, now: i64) -> Result<Option<String>, StoreError> {
-    Ok(on!(tx, |c| sqlx::query_scalar(PERSON)
-        .bind(id)
-        .bind(now)
-        .fetch_optional(c)
-        .await)?)
-}
-
 /// Indexes: the primary keys of `session`, `person` and `device`.
 const STANDING: &str = "SELECT s.person, d.id, d.kind, d.state, d.last_seen_at, \
      d.waiting_records, d.waiting_photos FROM session s JOIN person p ON p.id = s.person \
@@ -131,6 +122,49 @@ pub async fn standing(
         });
         (row.person, device)
     }))
+}
+
+/// Indexes: the primary keys of `session` and `person`, `granted(person)`.
+const GRANTED: &str = "SELECT s.person, g.role, g.unit, g.from_at, g.to_at FROM session s \
+     JOIN person p ON p.id = s.person LEFT JOIN granted g ON g.person = s.person \
+     WHERE s.id = $1 AND s.state = 'active' AND s.expires_at > $2 AND p.state = 'active'";
+
+type GrantedRow = (
+    String,
+    Option<String>,
+    Option<String>,
+    Option<i64>,
+    Option<i64>,
+);
+
+/// Whose session this is, if it holds now, and every grant they have or had; one statement.
+pub async fn granted(
+    tx: &mut Tx,
+    session: &str,
+    now: i64,
+) -> Result<Option<(String, Vec<Granted>)>, StoreError> {
+    let rows: Vec<GrantedRow> = on!(tx, |c| sqlx::query_as(GRANTED)
+        .bind(session)
+        .bind(now)
+        .fetch_all(c)
+        .await)?;
+    let Some(person) = rows.first().map(|row| row.0.clone()) else {
+        return Ok(None);
+    };
+    let mut grants = Vec::with_capacity(rows.len());
+    for (_, role, unit, from_at, to_at) in rows {
+        let (Some(role), Some(unit), Some(from_at)) = (role, unit, from_at) else {
+            continue;
+        };
+        let role = Role::parse(&role).ok_or(broken("granted", "role"))?;
+        grants.push(Granted {
+            role,
+            unit,
+            from_at,
+            to_at,
+        });
+    }
+    Ok(Some((person, grants)))
 }
 
 const END: &str = "UPDATE session SET state = $2 WHERE id = $1";

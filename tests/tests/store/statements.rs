@@ -88,3 +88,36 @@ async fn no_text_scans_a_table_that_grows() {
     }
     assert!(scans.is_empty(), "{scans:#?}");
 }
+
+#[tokio::test]
+async fn reads_by_keys_go_along_an_index_on_the_server_too() {
+    let fresh = Engine::Postgres.fresh().await;
+    let mut tx = fresh.db.write().await.expect("begin");
+    let Tx::Postgres(tx) = &mut tx else {
+        panic!("it is a server")
+    };
+    let mut scans = BTreeSet::new();
+    for text in texts::of_the_store() {
+        // A list of REST filters as it likes; it goes along the streams once there are many.
+        if !text.postgres.contains("jsonb_array_elements") || text.name == "lists.rs LIST" {
+            continue;
+        }
+        // `$10` before `$1`, and keys of every shape that is read out of the list.
+        let mut sql = text.postgres.clone();
+        for number in (3..=12).rev() {
+            sql = sql.replace(&format!("${number}"), "'1'");
+        }
+        let keys = r#"'[["00", "00", "00"]]'"#;
+        let sql = sql.replace("$2", keys).replace("$1", "430121");
+        let sql = AssertSqlSafe(format!("EXPLAIN {sql}"));
+        let plan = sqlx::query(sql).fetch_all(tx.connection()).await;
+        for row in plan.expect("a plan") {
+            let step: String = row.get(0);
+            let by_shard = step.contains("Index Cond: (shard = ") && !step.contains(" AND ");
+            if step.contains("Seq Scan") || by_shard {
+                scans.insert(format!("{}: {step}", text.name));
+            }
+        }
+    }
+    assert!(scans.is_empty(), "{scans:#?}");
+}

@@ -24,9 +24,8 @@ const HOMES: Dual = in_ids!(
 );
 /// Index: `feed_record(shard, id, stream)`.
 const PLACED: Dual = in_ids!(
-    "SELECT f.id, s.name, f.rev",
-    "feed f JOIN stream s ON s.shard = f.shard AND s.id = f.stream WHERE f.op = 0 AND f.shard = \
-     $1 AND f.id = k0"
+    "SELECT id, (SELECT name FROM stream AS s WHERE s.shard = f.shard AND s.id = f.stream), rev",
+    "feed AS f WHERE op = 0 AND shard = $1 AND id = k0"
 );
 
 #[derive(FromRow)]
