@@ -54,7 +54,7 @@ struct Narrative {
 }
 
 fn narratives(name: &str) -> Vec<Narrative> {
-    let path = format!("{}/../tests/data/{name}", env!("CARGO_MANIFEST_DIR"));
+    let path = format!("{}/../{name}", env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(path).expect("the narratives are in the repository");
     let lines = text.lines();
     lines
@@ -68,7 +68,7 @@ fn narratives(name: &str) -> Vec<Narrative> {
 fn ordinary_visits_raise_next_to_no_alarm() {
     let pack = starter();
     let doc = read(STARTER).expect("the starter pack reads");
-    let visits = narratives("visit-narratives.jsonl");
+    let visits = narratives("tests/data/visit-narratives.jsonl");
     let alarmed = |visit: &&Narrative| {
         let mut names = doc
             .lexicons
@@ -84,7 +84,7 @@ fn ordinary_visits_raise_next_to_no_alarm() {
 fn written_signals_are_found_more_often_than_not() {
     let pack = starter();
     let (mut found, mut missed, mut wrong) = (0, 0, 0);
-    for said in narratives("narratives-dev.jsonl") {
+    for said in narratives("proto/vectors/narratives/a.jsonl") {
         let (Some(group), Some(hit)) = (said.group, said.hit) else {
             continue;
         };

@@ -1,0 +1,104 @@
+//! The corpus of field notes: what is in it, and what today's phrases find of each writer's hits.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Deserialize;
+use xiangyi_proto::pack::STARTER;
+use xiangyi_sync::policy::{Lexicons, read};
+
+/// Writers, in the order in which they wrote.
+const WRITERS: [&str; 8] = ["a", "b", "c", "d", "e", "f", "g", "h"];
+/// Writers who also wrote ordinary notes.
+const PLAIN: [&str; 5] = ["d", "e", "f", "g", "h"];
+/// Groups of signals.
+const GROUPS: usize = 18;
+/// Labelled notes of each group, at least.
+const A_GROUP: usize = 150;
+/// Ordinary notes, at least.
+const ORDINARY: usize = 1_000;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Note {
+    id: String,
+    text: String,
+    #[serde(default)]
+    group: Option<String>,
+    #[serde(default)]
+    hit: Option<bool>,
+    #[serde(default)]
+    #[expect(dead_code, reason = "for readers of the file")]
+    note: Option<String>,
+}
+
+fn notes(name: &str) -> Vec<Note> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../proto/vectors/narratives/");
+    let text = std::fs::read_to_string(format!("{folder}{name}.jsonl")).expect("the file is there");
+    let lines = text.lines();
+    lines
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|fault| panic!("{fault}: {line}")))
+        .collect()
+}
+
+#[test]
+fn the_corpus_is_whole() {
+    let doc = read(STARTER).expect("the starter pack reads");
+    let (mut ids, mut texts) = (BTreeSet::new(), BTreeSet::new());
+    let mut groups: BTreeMap<String, (usize, usize)> = BTreeMap::new();
+    for note in WRITERS.iter().flat_map(|writer| notes(writer)) {
+        let (group, hit) = (note.group.expect("a group"), note.hit.expect("a label"));
+        assert!(doc.lexicons.contains_key(&group), "{group} is no lexicon");
+        let counts = groups.entry(group).or_default();
+        counts.0 += usize::from(hit);
+        counts.1 += usize::from(!hit);
+        assert!(ids.insert(note.id.clone()), "{} twice", note.id);
+        assert!(texts.insert(note.text.clone()), "{} is a repeat", note.id);
+    }
+    assert_eq!(groups.len(), GROUPS);
+    for (group, (hits, others)) in &groups {
+        assert!(hits + others >= A_GROUP, "{group}: {hits} + {others}");
+        assert!(
+            hits.abs_diff(*others) * 5 <= hits + others,
+            "{group}: {hits}, {others}"
+        );
+    }
+    let mut ordinary = 0;
+    for note in PLAIN
+        .iter()
+        .flat_map(|writer| notes(&format!("{writer}-plain")))
+    {
+        assert!(note.group.is_none() && note.hit.is_none(), "{}", note.id);
+        assert!(
+            ids.insert(note.id.clone()) && texts.insert(note.text),
+            "{}",
+            note.id
+        );
+        ordinary += 1;
+    }
+    assert!(ordinary >= ORDINARY, "{ordinary}");
+}
+
+/// Phrases alone, written from writer a: a floor under what replaces them, printed for each writer
+/// by `cargo test -p xiangyi-sync --test corpus -- --nocapture`.
+#[test]
+fn phrases_find_some_of_what_every_writer_means() {
+    let doc = read(STARTER).expect("the starter pack reads");
+    let lexicons = Lexicons::new(&doc.lexicons).expect("the lexicons are sound");
+    for writer in WRITERS {
+        let (mut found, mut missed, mut wrong) = (0, 0, 0);
+        for note in notes(writer) {
+            let group = note.group.unwrap_or_default();
+            match (lexicons.mentions(&note.text, &group), note.hit) {
+                (true, Some(true)) => found += 1,
+                (false, Some(true)) => missed += 1,
+                (true, _) => wrong += 1,
+                (false, _) => {}
+            }
+        }
+        let recall = f64::from(found) / f64::from(found + missed);
+        let precision = f64::from(found) / f64::from(found + wrong);
+        println!("{writer}: recall {recall:.2}, precision {precision:.2}");
+        assert!(found > 0, "{writer}: nothing is found");
+        assert!(precision >= 0.5, "{writer}: more noise than signal");
+    }
+}
