@@ -72,12 +72,16 @@ impl Line {
         }
     }
 
-    /// The rest of the line: the events until it ends.
+    /// The rest of the line: the events until it ends, which it must do in time.
     async fn rest(mut self) -> Vec<Event> {
         let mut rest = Vec::new();
-        while let Some(event) = self.next().await {
-            rest.push(event);
-        }
+        let all = async {
+            while let Some(event) = self.event().await {
+                rest.push(event);
+            }
+        };
+        let ended = tokio::time::timeout(PATIENCE, all).await;
+        ended.expect("the line ends in time");
         rest
     }
 }
