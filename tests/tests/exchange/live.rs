@@ -72,12 +72,16 @@ impl Line {
         }
     }
 
-    /// The rest of the line: the events until it ends.
+    /// The rest of the line: the events until it ends, which it must do in time.
     async fn rest(mut self) -> Vec<Event> {
         let mut rest = Vec::new();
-        while let Some(event) = self.next().await {
-            rest.push(event);
-        }
+        let all = async {
+            while let Some(event) = self.event().await {
+                rest.push(event);
+            }
+        };
+        let ended = tokio::time::timeout(PATIENCE, all).await;
+        ended.expect("the line ends in time");
         rest
     }
 }
@@ -170,20 +174,23 @@ on_both!(
     }
 );
 
+/// Asserts that a line is refused; one that is opened instead would never end.
+async fn refused(request: reqwest::RequestBuilder) {
+    let reply = request.send().await.expect("answered");
+    assert_eq!(reply.status(), 400);
+    let body: Value = reply.json().await.expect("a problem");
+    assert_eq!(body["code"], "cursor-invalid");
+}
+
 on_both!(a_bad_cursor_is_refused_before_anything_is_sent, |engine| {
     let harness = Harness::start(engine).await;
     let hub = harness.hub().await;
     let others = harness.worker(1).await.phone().await;
     let others = others.pull(json!({ "cursor": null })).await["cursor"].clone();
     for bad in ["AYlAAAAA", "*", others.as_str().expect("a cursor")] {
-        let reply = hub.get(&format!("/v1/live?cursor={bad}")).await;
-        reply.problem(400, "cursor-invalid");
-        let last = hub
-            .request(Method::GET, "/v1/live")
-            .header("last-event-id", bad);
-        xiangyi_tests::actor::send(last)
-            .await
-            .problem(400, "cursor-invalid");
+        refused(hub.request(Method::GET, &format!("/v1/live?cursor={bad}"))).await;
+        let last = hub.request(Method::GET, "/v1/live");
+        refused(last.header("last-event-id", bad)).await;
     }
 });
 
