@@ -26,11 +26,23 @@ const NO_KIND: u64 = 0;
 
 /// What a phone has of its own.
 #[derive(Default)]
-pub struct Knows<'a> {
-    /// The kinds it knows; none or empty means all of this build.
-    pub schemas: Option<&'a BTreeMap<String, u32>>,
+pub struct Knows {
+    /// The kinds it knows by number; none means all of this build.
+    pub kinds: BTreeSet<u64>,
     /// What it has just said.
     pub said: Said,
+}
+
+/// The kinds that a phone's list of schemas names.
+pub fn kinds_of(schemas: Option<&BTreeMap<String, u32>>) -> BTreeSet<u64> {
+    let known = schemas.into_iter().flatten();
+    let mut kinds: BTreeSet<u64> = known
+        .filter_map(|(name, _)| u64::try_from(Kind::parse(name)?.number()).ok())
+        .collect();
+    if kinds.is_empty() && schemas.is_some_and(|schemas| !schemas.is_empty()) {
+        kinds.insert(NO_KIND);
+    }
+    kinds
 }
 
 /// Builds a page.
@@ -40,9 +52,9 @@ pub async fn page(
     person: &str,
     view: &View,
     ask: &PullAsk,
-    knows: Knows<'_>,
+    knows: Knows,
 ) -> Result<Page, StoreError> {
-    let Knows { schemas, said } = knows;
+    let Knows { kinds, said } = knows;
     let old = match ask
         .cursor
         .as_deref()
@@ -52,14 +64,6 @@ pub async fn page(
         Some(Ok(cursor)) => Some(cursor),
         Some(Err(_)) => return Ok(Page::NotACursor),
     };
-    let known = schemas.into_iter().flatten();
-    let mut kinds: BTreeSet<u64> = known
-        .map(|(name, _)| name)
-        .filter_map(|name| u64::try_from(Kind::parse(name)?.number()).ok())
-        .collect();
-    if kinds.is_empty() && schemas.is_some_and(|schemas| !schemas.is_empty()) {
-        kinds.insert(NO_KIND);
-    }
     let names = gone_names(tx, person, view, old.as_ref()).await?;
     let max_bytes = ask
         .max_bytes
@@ -88,7 +92,9 @@ pub async fn page(
                 .extend(feed::sums(tx, Shard(shard.shard), &ids).await?);
         }
         if !kinds.is_empty() {
-            let known = |kind: &str| schemas.is_some_and(|schemas| schemas.contains_key(kind));
+            let known = |kind: &str| {
+                Kind::parse(kind).is_some_and(|kind| kinds.contains(&(kind.number() as u64)))
+            };
             answer.sums.retain(|sum| known(&sum.kind));
         }
     }

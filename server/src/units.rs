@@ -18,6 +18,9 @@ pub fn settle(app: &App, grants: &[Granted], item: &mut Admitted) {
     if is_known(app, item) {
         return;
     }
+    // Whether a village lies in a unit that nobody knows is no question.
+    item.faults
+        .retain(|fault| fault.code != "village-outside-unit");
     let (detail, detail_en) = xiangyi_proto::problem::field_words("unit-unknown");
     item.faults.push(FieldError {
         pointer: "/unit".to_owned(),

@@ -149,12 +149,16 @@ impl Puller {
 
     fn plan(&mut self) {
         let known: Option<Vec<u64>> = self.old.as_ref().map(|old| old.kinds.clone());
+        // Naming none is knowing all of them.
+        let all = || Kind::ALL.iter().map(|kind| kind.number() as u64).collect();
+        let asked: Vec<u64> = match self.kinds.is_empty() {
+            true => all(),
+            false => self.kinds.clone(),
+        };
         let fresh: Vec<u64> = match &known {
-            Some(known) if !known.is_empty() => self
-                .kinds
-                .iter()
+            Some(known) if !known.is_empty() => asked
+                .into_iter()
                 .filter(|kind| !known.contains(kind))
-                .copied()
                 .collect(),
             _ => Vec::new(),
         };

@@ -16,6 +16,7 @@ use xiangyi_proto::problem;
 use xiangyi_proto::time::MINUTE_MS;
 use xiangyi_sync::admit::{self, Sender};
 use xiangyi_sync::apply::Outcome;
+use xiangyi_sync::cursor::Cursor;
 use xiangyi_sync::echo;
 use xiangyi_sync::world::Admitted;
 
@@ -235,7 +236,7 @@ async fn pulled(
     let verdicts = answer.push.as_ref().map(|push| push.verdicts.as_slice());
     let mutations = ask.push.as_ref().map(|push| push.mutations.as_slice());
     let knows = Knows {
-        schemas: ask.client.as_ref().map(|client| &client.schemas),
+        kinds: pulls::kinds_of(ask.client.as_ref().map(|client| &client.schemas)),
         said: echo::said(mutations.unwrap_or_default(), verdicts.unwrap_or_default()),
     };
     match pulls::page(&mut tx, &app.sealer, person, &view, pull, knows).await? {
@@ -316,13 +317,24 @@ async fn is_behind(
     view: &views::View,
     cursor: Option<String>,
 ) -> Result<bool, ApiError> {
+    // The cursor says which kinds the phone asks for; others are no news to it.
+    let stands = cursor
+        .as_deref()
+        .map(|text| Cursor::decode(text, &caller.person));
+    let kinds = match stands {
+        Some(Ok(cursor)) => cursor.kinds.into_iter().collect(),
+        _ => BTreeSet::new(),
+    };
     let ask = PullAsk {
         cursor,
         max_bytes: Some(1),
         form: None,
         sums: false,
     };
-    let knows = Knows::default();
+    let knows = Knows {
+        kinds,
+        ..Knows::default()
+    };
     match pulls::page(tx, &app.sealer, &caller.person, view, &ask, knows).await? {
         Page::NotACursor => Err(ApiError::new(problem::CURSOR_INVALID)),
         Page::Ready(page) => Ok(!page.changes.is_empty() || !page.leave.is_empty()),

@@ -8,7 +8,7 @@
 mod subscriber;
 
 use axum::body::Body;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
@@ -17,6 +17,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use xiangyi_proto::problem;
 use xiangyi_sync::cursor::Cursor;
 
+use super::query::Asked;
 use crate::app::App;
 use crate::caller::Caller;
 use crate::problem::ApiError;
@@ -40,7 +41,7 @@ pub struct Ask {
 pub async fn live(
     State(app): State<App>,
     caller: Caller,
-    Query(ask): Query<Ask>,
+    Asked(ask): Asked<Ask>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let last = headers
