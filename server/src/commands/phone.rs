@@ -1,14 +1,18 @@
 //! `xiangyi phone`: a phone on the command line; one folder is one phone.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
 use crate::app::StartError;
 use crate::clock::Clock;
 use crate::entropy::Entropy;
-use crate::phone::show::{self, What};
-use crate::phone::{Action, Handset, ROUNDS_MAX, Told, replay};
+use crate::phone::show::{self, Photos, What};
+use crate::phone::{Action, Handset, ROUNDS_MAX, Told, Trouble, replay};
+
+/// How long a watching phone waits before it tries a server that did not answer again.
+const AGAIN: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Args)]
 pub struct PhoneArgs {
@@ -89,10 +93,18 @@ async fn command(phone: &mut Handset, command: Command, clock: &Clock) -> Result
                 println!("{} 条稍后再发 wait to be sent later", phone.waiting());
             }
             if !told.troubles.is_empty() {
-                return Err("not everything arrived; sync again later".into());
+                let words =
+                    "没有全部传完，稍后再同步。\n  Not everything arrived; sync again later.";
+                return Err(words.into());
             }
         }
-        Command::Show { what, json } => show::print(phone.state(), what, json),
+        Command::Show { what, json } => {
+            let photos = Photos {
+                waiting: phone.photos_waiting().await?,
+                refused: phone.photos_refused().await?,
+            };
+            show::print(phone.state(), &photos, what, json);
+        }
         Command::Watch => watch(phone).await?,
         Command::Replay { file } => replay::run(phone, &file, clock.now()).await?,
         Command::Act(action) => {
@@ -105,13 +117,41 @@ async fn command(phone: &mut Handset, command: Command, clock: &Clock) -> Result
     Ok(())
 }
 
-/// Syncs whenever the server rings; ended by whoever started it.
+/// Syncs whenever the server rings; ended by whoever started it. Between syncs other windows may
+/// use the phone. A server that is away is waited for.
 async fn watch(phone: &mut Handset) -> Result<(), StartError> {
     print_changes(&phone.sync(ROUNDS_MAX).await?);
     println!("守候中 watching; Ctrl-C ends it");
+    let mut is_away = false;
     loop {
-        if phone.wait().await? {
-            print_changes(&phone.sync(ROUNDS_MAX).await?);
+        phone.pause();
+        let rung = if is_away {
+            Ok(true)
+        } else {
+            phone.wait().await
+        };
+        let synced = match rung {
+            Ok(false) => continue,
+            Ok(true) => {
+                phone.resume().await?;
+                phone.sync(ROUNDS_MAX).await
+            }
+            Err(trouble) => Err(trouble),
+        };
+        match synced {
+            Ok(told) => {
+                if std::mem::take(&mut is_away) {
+                    println!("又连上了 connected again");
+                }
+                print_changes(&told);
+            }
+            Err(trouble @ Trouble::Offline(_)) => {
+                if !std::mem::replace(&mut is_away, true) {
+                    eprintln!("{trouble}");
+                }
+                tokio::time::sleep(AGAIN).await;
+            }
+            Err(trouble) => return Err(trouble.into()),
         }
     }
 }

@@ -7,6 +7,7 @@ use xiangyi_proto::verdict::{RuleRef, Verdict, VerdictName};
 use xiangyi_sync::phone::{Entry, Held, Phone, Place};
 
 use super::desk::refusal_of;
+use super::{Refused, words};
 
 /// A part of the phone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -23,10 +24,19 @@ pub enum What {
     Streams,
 }
 
+/// Photographs of a phone, as far as they are not on the server.
+#[derive(Debug, Default)]
+pub struct Photos {
+    /// How many are still to be sent.
+    pub waiting: usize,
+    /// Those that the server will never take.
+    pub refused: Vec<Refused>,
+}
+
 /// Prints a part of a phone, or a summary of all.
-pub fn print(phone: &Phone, what: Option<What>, as_json: bool) {
-    let lines = match what {
-        None => vec![summary(phone, as_json)],
+pub fn print(phone: &Phone, photos: &Photos, what: Option<What>, as_json: bool) {
+    let mut lines = match what {
+        None => vec![summary(phone, photos, as_json)],
         Some(What::Rows) => rows(phone, as_json),
         Some(What::Streams) => streams(phone, as_json),
         Some(what) => phone
@@ -36,6 +46,9 @@ pub fn print(phone: &Phone, what: Option<What>, as_json: bool) {
             .map(|entry| told(entry, as_json))
             .collect(),
     };
+    if what == Some(What::Refused) {
+        lines.extend(photos.refused.iter().map(|photo| refused(photo, as_json)));
+    }
     if lines.is_empty() && !as_json {
         println!("（空 nothing here）");
     }
@@ -51,6 +64,25 @@ fn is_in(place: Place, what: What) -> bool {
     }
 }
 
+/// A refused photograph: of which visit, why, and what can be done.
+fn refused(photo: &Refused, as_json: bool) -> String {
+    let Refused {
+        sha256,
+        record,
+        words,
+    } = photo;
+    if as_json {
+        let all = json!({ "photo": sha256, "record": record, "words": words });
+        return all.to_string();
+    }
+    let short = &sha256[..sha256.len().min(8)];
+    format!(
+        "照片 photograph {short}  走访 visit {record}  照片没有收下 photograph not accepted\n  \
+         {words}\n  重拍后补上 take another: photo {record} --photo FILE\n  \
+         不要了就撤下 or take it out: photo {record}"
+    )
+}
+
 /// A place in words.
 pub const fn place_words(place: Place) -> &'static str {
     match place {
@@ -63,7 +95,7 @@ pub const fn place_words(place: Place) -> &'static str {
     }
 }
 
-fn summary(phone: &Phone, as_json: bool) -> String {
+fn summary(phone: &Phone, photos: &Photos, as_json: bool) -> String {
     let count = |place: Place| phone.entries.values().filter(|e| e.place == place).count();
     let places = [
         ("outbox", Place::Outbox),
@@ -79,12 +111,24 @@ fn summary(phone: &Phone, as_json: bool) -> String {
             .map(|(name, place)| (name.to_owned(), count(place).into()))
             .collect();
         let (rows, streams) = (phone.rows.len(), phone.streams.len());
-        let all = json!({ "entries": counts, "rows": rows, "streams": streams });
+        let pictures = json!({ "waiting": photos.waiting, "refused": photos.refused.len() });
+        let all = json!({
+            "entries": counts, "photos": pictures, "rows": rows, "streams": streams,
+        });
         return all.to_string();
     }
     let mut text = String::new();
     for (_, place) in places {
         text.push_str(&format!("{:>6}  {}\n", count(place), place_words(place)));
+    }
+    for (count, words) in [
+        (photos.waiting, "照片待上传 photographs waiting to be sent"),
+        (
+            photos.refused.len(),
+            "照片没有收下，需要您处理 photographs not accepted, need you",
+        ),
+    ] {
+        text.push_str(&format!("{count:>6}  {words}\n"));
     }
     let (rows, streams) = (phone.rows.len(), phone.streams.len());
     text.push_str(&format!("{rows:>6}  数据行 rows in {streams} streams"));
@@ -92,14 +136,12 @@ fn summary(phone: &Phone, as_json: bool) -> String {
 }
 
 fn rows(phone: &Phone, as_json: bool) -> Vec<String> {
-    let line = |((shard, stream, id), held): (&(i64, String, Uuid), &Held)| {
-        let body = held.row.body.as_ref().map_or("{}", |raw| raw.get());
+    let line = |((shard, stream, _), held): (&(i64, String, Uuid), &Held)| {
         if as_json {
             let row = serde_json::to_string(&held.row).expect("a row is JSON");
             return format!("{{\"shard\":{shard},\"stream\":\"{stream}\",\"row\":{row}}}");
         }
-        let (kind, rev) = (&held.row.kind, held.row.rev);
-        format!("{stream}  {kind}  {id}  rev {rev}  {body}")
+        format!("{stream}  {}", words::row(&held.row))
     };
     phone.rows.iter().map(line).collect()
 }
