@@ -9,7 +9,7 @@ use crate::app::StartError;
 use crate::clock::Clock;
 use crate::entropy::Entropy;
 use crate::phone::show::{self, Photos, What};
-use crate::phone::{Action, Handset, ROUNDS_MAX, Told, Trouble, replay};
+use crate::phone::{Action, Handset, ROUNDS_MAX, Told, Trouble, replay, words};
 
 /// How long a watching phone waits before it tries a server that did not answer again.
 const AGAIN: Duration = Duration::from_secs(2);
@@ -78,7 +78,7 @@ async fn command(phone: &mut Handset, command: Command, clock: &Clock) -> Result
             if let Some(person) = phone.person() {
                 println!("已登录 signed in: {} {}", person.id, person.name);
                 for at in &person.roles {
-                    println!("  {} {}", at.role.name(), at.unit);
+                    println!("  {} {}", words::role(at.role), at.unit);
                 }
             }
         }

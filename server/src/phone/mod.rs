@@ -17,7 +17,7 @@ mod store;
 mod sync;
 mod trouble;
 mod turn;
-mod words;
+pub mod words;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};

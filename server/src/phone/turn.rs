@@ -1,6 +1,7 @@
 //! One at a time: whoever changes a phone holds its turn, so that two windows lose nothing.
 
 use std::fs::{File, TryLockError};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -12,8 +13,10 @@ const TRY_EVERY: Duration = Duration::from_millis(30);
 
 /// Waits for the turn of the phone in a folder, made if absent; it ends when the file is dropped.
 pub async fn take(home: &Path) -> Result<File, Trouble> {
-    let photos = home.join("photos");
-    let made = tokio::fs::create_dir_all(&photos).await;
+    // Tokens and stories are in it: for its owner only.
+    let mut folder = std::fs::DirBuilder::new();
+    folder.recursive(true).mode(0o700);
+    let made = folder.create(home.join("photos"));
     made.map_err(|error| Trouble::file(home, &error))?;
     let path = home.join("turn");
     let file = File::create(&path).map_err(|error| Trouble::file(&path, &error))?;

@@ -32,13 +32,8 @@ pub async fn listed(phone: &Hand, what: &str) -> Vec<String> {
     lines.map(str::to_owned).collect()
 }
 
-#[tokio::test]
-async fn a_day_without_network_is_sent_in_the_evening() {
-    let scratch = Scratch::new("process");
-    let serving = demo(scratch.path(), &[]).await;
-    let phone = signed_in(scratch.path(), &serving, WORKER).await;
-    serving.kill().await;
-
+/// Six records of an afternoon; gives the card's id and the link's.
+async fn recorded(phone: &Hand) -> (String, String) {
     phone.records(&["check-in", "--village", VILLAGE]).await;
     let card = ["client", "--name", "彭奶奶", "--village", VILLAGE];
     let card = phone.records(&card).await;
@@ -79,6 +74,17 @@ async fn a_day_without_network_is_sent_in_the_evening() {
     let link = phone
         .records(&["link", &need, &quilts, "--quantity", "2"])
         .await;
+    (card, link)
+}
+
+#[tokio::test]
+async fn a_day_without_network_is_sent_in_the_evening() {
+    let scratch = Scratch::new("process");
+    let serving = demo(scratch.path(), &[]).await;
+    let phone = signed_in(scratch.path(), &serving, WORKER).await;
+    serving.kill().await;
+
+    let (card, link) = recorded(&phone).await;
     let said = phone.run(&["sync"]).await;
     holds(said.bad(), &["连不上服务器", "记录都在手机上"]);
     assert_eq!(listed(&phone, "outbox").await.len(), 6, "nothing is lost");

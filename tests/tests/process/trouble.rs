@@ -1,7 +1,7 @@
 //! What goes wrong around a phone: each time plain words, Chinese first, and nothing lost.
 
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
 use sha2::{Digest as _, Sha256};
@@ -52,6 +52,11 @@ async fn a_new_phone_says_what_it_needs_first() {
     let home = scratch.path().join("new").display().to_string();
     let said = XIANGYI.run(&["phone", "--home", &home, "show"]).await;
     holds(said.bad(), &["服务器地址", "--server"]);
+    let mode = fs::metadata(&home)
+        .expect("it was made")
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o700, "tokens and stories are its owner's");
     let phone = XIANGYI.hand(&scratch.path().join("new"), "http://127.0.0.1:1");
     holds(
         phone.run(&["check-in", "--village", VILLAGE]).await.bad(),
@@ -182,6 +187,37 @@ async fn a_refused_photograph_may_be_taken_out() {
     crate::config::once_complete(&worker, &visit).await;
     let said = phone.run(&["photo", &visit]).await;
     holds(said.bad(), &["没有要撤下的照片"]);
+}
+
+#[tokio::test]
+async fn a_copied_folder_becomes_another_phone() {
+    let scratch = Scratch::new("process");
+    let serving = demo(scratch.path(), &[]).await;
+    let phone = signed_in(scratch.path(), &serving, WORKER).await;
+    phone.records(&["check-in", "--village", VILLAGE]).await;
+    let copy = scratch.path().join("copy");
+    let copied = Command::new("cp")
+        .arg("-a")
+        .args([phone.home(), &copy])
+        .status();
+    assert!(copied.await.expect("cp is there").success());
+    let copy = XIANGYI.hand(&copy, &serving.base);
+    copy.records(&["check-in", "--village", VILLAGE, "--phase", "out"])
+        .await;
+    holds(&phone.does(&["sync"]).await, &["1 条答复", "已收下"]);
+    phone
+        .records(&["check-in", "--village", VILLAGE, "--place", "village_room"])
+        .await;
+    holds(&phone.does(&["sync"]).await, &["1 条答复", "已收下"]);
+    holds(&copy.does(&["sync"]).await, &["条答复", "已收下"]);
+    assert_eq!(listed(&copy, "outbox").await, Vec::<String>::new());
+    let worker = serving.nobody().sign_in(WORKER).await;
+    let list = worker.get("/v1/check-ins?unit=430121001").await.good();
+    assert_eq!(
+        list["records"].as_array().map(Vec::len),
+        Some(3),
+        "each once: {list}"
+    );
 }
 
 #[tokio::test]
