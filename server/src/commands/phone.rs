@@ -92,9 +92,14 @@ async fn command(phone: &mut Handset, command: Command, clock: &Clock) -> Result
             if phone.waiting() > 0 {
                 println!("{} 条稍后再发 wait to be sent later", phone.waiting());
             }
-            if !told.troubles.is_empty() {
+            if told.troubles.len() > told.refused_photos {
                 let words =
                     "没有全部传完，稍后再同步。\n  Not everything arrived; sync again later.";
+                return Err(words.into());
+            }
+            if told.refused_photos > 0 {
+                let words = "有照片没有收下，原因和办法见 show refused。\n  Photographs were not \
+                             accepted; show refused says why and what to do.";
                 return Err(words.into());
             }
         }
@@ -161,7 +166,7 @@ fn print_changes(told: &Told) {
         if *gone {
             println!("- {id}");
         } else {
-            println!("+ {kind} {id}");
+            println!("+ {} {id}", words::kind(kind));
         }
     }
     for entry in &told.entries {

@@ -89,6 +89,7 @@ impl Handset {
                     let words = trouble.to_string();
                     if is_final(&trouble) {
                         self.store.photo_refused(&photo.sha256, &words).await?;
+                        told.refused_photos += 1;
                     }
                     told.troubles.push(words);
                 }

@@ -43,7 +43,10 @@ pub fn print(phone: &Phone, photos: &Photos, what: Option<What>, as_json: bool) 
             .entries
             .values()
             .filter(|entry| is_in(entry.place, what))
-            .map(|entry| told(entry, as_json))
+            .map(|entry| match state_of_refusal(phone, entry) {
+                Some(state) if !as_json => format!("{}\n  {state}", told(entry, false)),
+                _ => told(entry, as_json),
+            })
             .collect(),
     };
     if what == Some(What::Refused) {
@@ -62,6 +65,16 @@ fn is_in(place: Place, what: What) -> bool {
         Place::Refused | Place::NeedsYou | Place::Quarantined => what == What::Refused,
         Place::Committed => false,
     }
+}
+
+/// What became of the refusal of an entry, in words; none while it is open.
+fn state_of_refusal(phone: &Phone, entry: &Entry) -> Option<String> {
+    let refusal = refusal_of(entry.verdict.as_ref()?)?;
+    let mut rows = phone.rows.iter();
+    let (_, held) = rows.find(|((_, _, id), _)| *id == refusal)?;
+    let body: serde_json::Value = serde_json::from_str(held.row.body.as_ref()?.get()).ok()?;
+    let words = words::dealt_with(body["state"].as_str()?);
+    (!words.is_empty()).then_some(words)
 }
 
 /// A refused photograph: of which visit, why, and what can be done.
@@ -118,8 +131,16 @@ fn summary(phone: &Phone, photos: &Photos, as_json: bool) -> String {
         return all.to_string();
     }
     let mut text = String::new();
+    let refused = phone.entries.values().filter(|e| e.place == Place::Refused);
+    let done = refused.filter(|entry| state_of_refusal(phone, entry).is_some());
+    let done = match done.count() {
+        0 => String::new(),
+        done => format!("，其中 {done} 条已处理 dealt with"),
+    };
     for (_, place) in places {
-        text.push_str(&format!("{:>6}  {}\n", count(place), place_words(place)));
+        let done = if place == Place::Refused { &done } else { "" };
+        let (count, words) = (count(place), place_words(place));
+        text.push_str(&format!("{count:>6}  {words}{done}\n"));
     }
     for (count, words) in [
         (photos.waiting, "照片待上传 photographs waiting to be sent"),
@@ -163,7 +184,7 @@ pub fn told(entry: &Entry, as_json: bool) -> String {
     if as_json {
         return serde_json::to_string(entry).expect("an entry is JSON");
     }
-    let (n, kind, record) = (entry.n, &entry.kind, entry.record);
+    let (n, kind, record) = (entry.n, words::kind_word(&entry.kind), entry.record);
     let mut text = format!("#{n}  {kind}  {record}  {}", place_words(entry.place));
     if let Some(verdict) = &entry.verdict {
         text.push_str(&verdict_words(verdict));

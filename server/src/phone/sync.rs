@@ -41,6 +41,8 @@ pub struct Told {
     pub posts: Option<Vec<String>>,
     /// What did not work, in words.
     pub troubles: Vec<String>,
+    /// How many of these are photographs that the server will never take.
+    pub refused_photos: usize,
     resets: usize,
     mends: usize,
 }

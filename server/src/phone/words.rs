@@ -22,7 +22,22 @@ const TELLING: [&str; 9] = [
 
 /// A kind in both languages.
 pub fn kind(kind: &str) -> String {
-    let zh = match kind {
+    match zh(kind) {
+        "" => kind.to_owned(),
+        zh => format!("{zh} {kind}"),
+    }
+}
+
+/// The same as one word, for lines that scripts take apart.
+pub fn kind_word(kind: &str) -> String {
+    match zh(kind) {
+        "" => kind.to_owned(),
+        zh => format!("{zh}/{kind}"),
+    }
+}
+
+fn zh(kind: &str) -> &'static str {
+    match kind {
         "check_in" => "签到",
         "visit" => "走访",
         "work_time" => "工时",
@@ -39,11 +54,22 @@ pub fn kind(kind: &str) -> String {
         "incident" => "危情",
         "flag" => "提醒",
         "notice" => "通知",
-        "rule_pack" => return "规则包 rule pack".to_owned(),
+        "rule_pack" => "规则包",
         "grant" => "岗位",
-        _ => return kind.to_owned(),
+        _ => "",
+    }
+}
+
+/// What became of a refusal; nothing while it is open.
+pub fn dealt_with(state: &str) -> String {
+    let words = match state {
+        "" | "open" => return String::new(),
+        "split" => "已拆分 split",
+        "refiled" => "已改记 re-filed",
+        "appealed" => "已申诉 appealed",
+        other => other,
     };
-    format!("{zh} {kind}")
+    format!("已处理 dealt with: {words}")
 }
 
 /// A role in both languages.

@@ -136,7 +136,15 @@ async fn refused_work_is_split_or_appealed() {
         "{refused:?}"
     );
     phone.records(&["split", &first, "--minutes", "90"]).await;
-    holds(&phone.does(&["sync"]).await, &["work_time", "已收下"]);
+    holds(&phone.does(&["sync"]).await, &["工时/work_time", "已收下"]);
+    holds(
+        &phone.does(&["show", "refused"]).await,
+        &["已处理 dealt with"],
+    );
+    holds(
+        &phone.does(&["show"]).await,
+        &["1  没有收下 not accepted，其中 1 条已处理"],
+    );
 
     let second = phone.records(&[&meeting[..], &["20"]].concat()).await;
     phone.does(&["sync"]).await;
@@ -224,7 +232,7 @@ async fn a_watching_phone_hears_of_others_and_outlives_the_server() {
     let visit = ["visit", "--no-client", "走访", "--minutes", "30"];
     let visit = colleague.records(&visit).await;
     colleague.does(&["sync"]).await;
-    hears(format!("+ visit {visit}")).await;
+    hears(format!("+ 走访 visit {visit}")).await;
 
     // Who watches does not keep another window from recording, and sends what it recorded.
     let own = phone.records(&["check-in", "--village", VILLAGE]).await;
@@ -290,7 +298,7 @@ async fn what_the_phone_shows_can_be_read() {
     holds(
         &shown,
         &[
-            "规则包 rule pack 43",
+            "规则包 rule_pack 43",
             "version 1",
             &visit,
             "走访 visit",

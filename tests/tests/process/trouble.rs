@@ -142,7 +142,7 @@ async fn a_refused_photograph_stays_in_sight_until_it_is_replaced() {
         .records(&[&visit[..], &["--photo", &cut]].concat())
         .await;
     let said = phone.run(&["sync"]).await;
-    holds(said.bad(), &["没有全部传完"]);
+    holds(said.bad(), &["有照片没有收下", "show refused"]);
     for _ in 0..2 {
         holds(&phone.does(&["show"]).await, &["1  照片没有收下"]);
         let shown = phone.does(&["show", "refused"]).await;
