@@ -79,7 +79,8 @@ impl Live {
 
     /// How many listen now.
     pub fn listeners(&self) -> usize {
-        self.rings.receiver_count()
+        let rings = self.rings.read().unwrap_or_else(PoisonError::into_inner);
+        rings.as_ref().map_or(0, broadcast::Sender::receiver_count)
     }
 
     /// Listens from now on.
