@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 use crate::app::StartError;
 use crate::clock::Clock;
 use crate::entropy::Entropy;
-use crate::phone::show::{self, Photos, What};
+use crate::phone::show::{self, Beside, What};
 use crate::phone::{Action, Handset, ROUNDS_MAX, Told, Trouble, replay, words};
 
 /// How long a watching phone waits before it tries a server that did not answer again.
@@ -48,6 +48,8 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// 收起 Be done with an entry that needs you or was not understood, by its number.
+    SetAside { n: i64 },
     /// 守候 Wait for changes and print them, until stopped.
     Watch,
     /// 回放 Play a recorded file of this phone.
@@ -104,11 +106,16 @@ async fn command(phone: &mut Handset, command: Command, clock: &Clock) -> Result
             }
         }
         Command::Show { what, json } => {
-            let photos = Photos {
+            let beside = Beside {
+                aside: phone.aside().await?,
                 waiting: phone.photos_waiting().await?,
                 refused: phone.photos_refused().await?,
             };
-            show::print(phone.state(), &photos, what, json);
+            show::print(phone.state(), &beside, what, json);
+        }
+        Command::SetAside { n } => {
+            phone.set_aside(n).await?;
+            println!("已收起 set aside: #{n}");
         }
         Command::Watch => watch(phone).await?,
         Command::Replay { file } => replay::run(phone, &file, clock.now()).await?,

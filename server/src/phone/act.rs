@@ -23,6 +23,10 @@ pub enum Action {
     Visit(Visit),
     /// 补照片 Add photographs to a visit, in place of those that were refused.
     Photo(MorePhotos),
+    /// 更正 Correct a visit that is there.
+    Correct(Correct),
+    /// 作废 Take back a record, with a reason; it stays readable as void.
+    Void(Void),
     /// 活动 Publish a volunteer activity with one session.
     Activity(Activity),
     /// 报名 Ask for a place in an activity.
@@ -177,6 +181,29 @@ pub struct MorePhotos {
     #[arg(long = "photo", num_args = 1..)]
     #[serde(default)]
     pub photos: Vec<PathBuf>,
+}
+
+#[derive(Debug, Clone, Args, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Correct {
+    /// The visit.
+    pub visit: Uuid,
+    /// What happened.
+    #[arg(long, required_unless_present_any = ["result", "minutes"])]
+    pub process: Option<String>,
+    #[arg(long)]
+    pub result: Option<String>,
+    /// How long it took; the beginning stays.
+    #[arg(long)]
+    pub minutes: Option<i64>,
+}
+
+#[derive(Debug, Clone, Args, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Void {
+    pub record: Uuid,
+    #[arg(long)]
+    pub reason: String,
 }
 
 #[derive(Debug, Clone, Args, Deserialize)]

@@ -12,7 +12,7 @@ use xiangyi_proto::time::{DAY_MS, MINUTE_MS, day_text};
 use xiangyi_proto::verdict::Verdict;
 use xiangyi_sync::phone::{Phone, Place};
 
-use super::act::{Action, Appeal, Review, SignUp, Split, Substitute};
+use super::act::{Action, Appeal, Correct, Review, SignUp, Split, Substitute};
 use super::bodies::{self, SAFELY_MS, said};
 use super::mint::Mint;
 use super::photo::Photo;
@@ -66,6 +66,13 @@ impl Desk<'_> {
             }
             Action::Activity(ask) => {
                 self.made(Op::Create, Kind::Activity, bodies::activity(ask, at))?
+            }
+            Action::Correct(ask) => self.correct(ask)?,
+            Action::Void(ask) => {
+                let known = self.needed(ask.record)?;
+                let mut mutation = self.bare(Op::Void, known.kind, known.unit, ask.record);
+                mutation.reason = Some(ask.reason.clone());
+                mutation
             }
             Action::Photo(ask) => self.photo(ask.visit, material)?,
             Action::Need(ask) => self.made(Op::Create, Kind::Need, bodies::need(ask))?,
@@ -135,6 +142,32 @@ impl Desk<'_> {
         let id = self.mint.id(self.at.wall_ms);
         let mut mutation = self.bare(op, kind, unit, id);
         mutation.body = Some(said(body));
+        Ok(mutation)
+    }
+
+    /// A patch of the members that are said anew.
+    fn correct(&self, ask: &Correct) -> Result<Mutation, Trouble> {
+        let known = self.needed(ask.visit)?;
+        let mut mutation = self.bare(Op::Patch, known.kind, known.unit, ask.visit);
+        mutation.base = Some(known.rev);
+        for (pointer, words) in [("/process", &ask.process), ("/result", &ask.result)] {
+            if let Some(words) = words {
+                mutation
+                    .set
+                    .insert(pointer.to_owned(), words.clone().into());
+            }
+        }
+        if let Some(minutes) = ask.minutes {
+            let begun = known.body.get("started_at").and_then(Value::as_i64);
+            let begun = begun.ok_or_else(|| {
+                Trouble::words(
+                    "这条记录没有起止时间。",
+                    "This record has no beginning and end.",
+                )
+            })?;
+            let ended = begun + minutes * MINUTE_MS;
+            mutation.set.insert("/ended_at".to_owned(), ended.into());
+        }
         Ok(mutation)
     }
 

@@ -19,6 +19,7 @@ mod trouble;
 mod turn;
 pub mod words;
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
@@ -239,11 +240,14 @@ impl Handset {
 
     /// Empties the phone for its next person; what only this phone has stays with its owner.
     async fn hand_over(&mut self) -> Result<(), Trouble> {
-        let count = |place: Place| {
-            let entries = self.state.entries.values();
-            entries.filter(|entry| entry.place == place).count()
-        };
-        let open = count(Place::Outbox) + count(Place::NeedsYou) + count(Place::Quarantined);
+        let aside = self.store.aside().await?;
+        let entries = self.state.entries.values();
+        let open = entries.filter(|entry| match entry.place {
+            Place::Outbox => true,
+            Place::NeedsYou | Place::Quarantined => !aside.contains(&entry.n),
+            _ => false,
+        });
+        let open = open.count();
         let photos = self.photos_waiting().await? + self.photos_refused().await?.len();
         if open + photos > 0 {
             return Err(Trouble::Words(
@@ -265,6 +269,30 @@ impl Handset {
         made.map_err(|error| Trouble::file(&photos, &error))?;
         self.state = Phone::default();
         Ok(())
+    }
+
+    /// Sets an entry aside that needs its person or was not understood: read, and done with.
+    ///
+    /// # Errors
+    /// When there is no such entry.
+    pub async fn set_aside(&mut self, n: i64) -> Result<(), Trouble> {
+        let entry = self.state.entries.get(&n);
+        let place = entry.map(|entry| entry.place);
+        if !matches!(place, Some(Place::NeedsYou | Place::Quarantined)) {
+            return Err(Trouble::Words(
+                format!("#{n} 不需要收起：只有“需要您决定”和“内容有误”的才可以。"),
+                format!("#{n} is not to be set aside: it neither needs you nor was misunderstood."),
+            ));
+        }
+        self.store.set_aside(n).await
+    }
+
+    /// Numbers of the entries that were set aside.
+    ///
+    /// # Errors
+    /// When the phone's file cannot be read.
+    pub async fn aside(&self) -> Result<BTreeSet<i64>, Trouble> {
+        self.store.aside().await
     }
 
     /// Records that are not answered yet.

@@ -1,5 +1,7 @@
 //! What a phone shows: plain words, Chinese first, or JSON for scripts.
 
+use std::collections::BTreeSet;
+
 use clap::ValueEnum;
 use serde_json::json;
 use uuid::Uuid;
@@ -24,33 +26,35 @@ pub enum What {
     Streams,
 }
 
-/// Photographs of a phone, as far as they are not on the server.
+/// What a phone keeps beside its entries and rows.
 #[derive(Debug, Default)]
-pub struct Photos {
-    /// How many are still to be sent.
+pub struct Beside {
+    /// Numbers of entries that were set aside.
+    pub aside: BTreeSet<i64>,
+    /// How many photographs are still to be sent.
     pub waiting: usize,
-    /// Those that the server will never take.
+    /// Photographs that the server will never take.
     pub refused: Vec<Refused>,
 }
 
 /// Prints a part of a phone, or a summary of all.
-pub fn print(phone: &Phone, photos: &Photos, what: Option<What>, as_json: bool) {
+pub fn print(phone: &Phone, beside: &Beside, what: Option<What>, as_json: bool) {
     let mut lines = match what {
-        None => vec![summary(phone, photos, as_json)],
+        None => vec![summary(phone, beside, as_json)],
         Some(What::Rows) => rows(phone, as_json),
         Some(What::Streams) => streams(phone, as_json),
         Some(what) => phone
             .entries
             .values()
             .filter(|entry| is_in(entry.place, what))
-            .map(|entry| match state_of_refusal(phone, entry) {
-                Some(state) if !as_json => format!("{}\n  {state}", told(entry, false)),
+            .map(|entry| match done_with(phone, beside, entry) {
+                Some(how) if !as_json => format!("{}\n  {how}", told(entry, false)),
                 _ => told(entry, as_json),
             })
             .collect(),
     };
     if what == Some(What::Refused) {
-        lines.extend(photos.refused.iter().map(|photo| refused(photo, as_json)));
+        lines.extend(beside.refused.iter().map(|photo| refused(photo, as_json)));
     }
     if lines.is_empty() && !as_json {
         println!("（空 nothing here）");
@@ -67,8 +71,11 @@ fn is_in(place: Place, what: What) -> bool {
     }
 }
 
-/// What became of the refusal of an entry, in words; none while it is open.
-fn state_of_refusal(phone: &Phone, entry: &Entry) -> Option<String> {
+/// How an entry was done with, in words; none while it waits for its person.
+fn done_with(phone: &Phone, beside: &Beside, entry: &Entry) -> Option<String> {
+    if beside.aside.contains(&entry.n) {
+        return Some("已收起 set aside".to_owned());
+    }
     let refusal = refusal_of(entry.verdict.as_ref()?)?;
     let mut rows = phone.rows.iter();
     let (_, held) = rows.find(|((_, _, id), _)| *id == refusal)?;
@@ -108,7 +115,7 @@ pub const fn place_words(place: Place) -> &'static str {
     }
 }
 
-fn summary(phone: &Phone, photos: &Photos, as_json: bool) -> String {
+fn summary(phone: &Phone, beside: &Beside, as_json: bool) -> String {
     let count = |place: Place| phone.entries.values().filter(|e| e.place == place).count();
     let places = [
         ("outbox", Place::Outbox),
@@ -124,28 +131,27 @@ fn summary(phone: &Phone, photos: &Photos, as_json: bool) -> String {
             .map(|(name, place)| (name.to_owned(), count(place).into()))
             .collect();
         let (rows, streams) = (phone.rows.len(), phone.streams.len());
-        let pictures = json!({ "waiting": photos.waiting, "refused": photos.refused.len() });
+        let pictures = json!({ "waiting": beside.waiting, "refused": beside.refused.len() });
         let all = json!({
             "entries": counts, "photos": pictures, "rows": rows, "streams": streams,
         });
         return all.to_string();
     }
     let mut text = String::new();
-    let refused = phone.entries.values().filter(|e| e.place == Place::Refused);
-    let done = refused.filter(|entry| state_of_refusal(phone, entry).is_some());
-    let done = match done.count() {
-        0 => String::new(),
-        done => format!("，其中 {done} 条已处理 dealt with"),
-    };
     for (_, place) in places {
-        let done = if place == Place::Refused { &done } else { "" };
+        let all = phone.entries.values().filter(|e| e.place == place);
+        let done = all.filter(|entry| done_with(phone, beside, entry).is_some());
+        let done = match done.count() {
+            0 => String::new(),
+            done => format!("，其中 {done} 条已处理 dealt with"),
+        };
         let (count, words) = (count(place), place_words(place));
         text.push_str(&format!("{count:>6}  {words}{done}\n"));
     }
     for (count, words) in [
-        (photos.waiting, "照片待上传 photographs waiting to be sent"),
+        (beside.waiting, "照片待上传 photographs waiting to be sent"),
         (
-            photos.refused.len(),
+            beside.refused.len(),
             "照片没有收下，需要您处理 photographs not accepted, need you",
         ),
     ] {
@@ -219,7 +225,7 @@ pub fn verdict_words(verdict: &Verdict) -> String {
     }
     for pointer in &verdict.fields {
         line(format!(
-            "{pointer}: 已被别人改过 changed by somebody else meanwhile"
+            "{pointer}: 已在别处改过 changed elsewhere meanwhile"
         ));
     }
     if let Some(refusal) = refusal_of(verdict) {

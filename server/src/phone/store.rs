@@ -3,7 +3,7 @@
 //! One connection, WAL, every commit on disk before it counts. All writes of an answer are one
 //! transaction. This file is the phone's own; the server's store knows nothing of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use xiangyi_sync::phone::{Entry, Held, Phone, Write};
 use super::Trouble;
 use super::photo::Photo;
 
-const TABLES: [&str; 6] = [
+const TABLES: [&str; 7] = [
     "CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS entry (n INTEGER PRIMARY KEY, json TEXT NOT NULL)",
     "CREATE TABLE IF NOT EXISTS row (shard INTEGER NOT NULL, stream TEXT NOT NULL, \
@@ -32,14 +32,16 @@ const TABLES: [&str; 6] = [
      upload TEXT) WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS photo_fault (sha256 TEXT PRIMARY KEY, words TEXT NOT NULL) \
      WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS aside (n INTEGER PRIMARY KEY)",
 ];
-const EMPTY: [&str; 6] = [
+const EMPTY: [&str; 7] = [
     "DELETE FROM meta WHERE key <> 'server'",
     "DELETE FROM entry",
     "DELETE FROM row",
     "DELETE FROM stream",
     "DELETE FROM photo",
     "DELETE FROM photo_fault",
+    "DELETE FROM aside",
 ];
 const PUT: &str = "INSERT INTO meta (key, value) VALUES ($1, $2) \
      ON CONFLICT (key) DO UPDATE SET value = excluded.value";
@@ -268,6 +270,21 @@ impl Store {
             .bind(sha256)
             .execute(&self.pool)
             .await?;
+        Ok(())
+    }
+
+    /// Numbers of the entries that their person has set aside.
+    pub async fn aside(&self) -> Result<BTreeSet<i64>, Trouble> {
+        let all: Vec<(i64,)> = query_as("SELECT n FROM aside")
+            .fetch_all(&self.pool)
+            .await?;
+        Ok(all.into_iter().map(|(n,)| n).collect())
+    }
+
+    /// Sets an entry aside.
+    pub async fn set_aside(&self, n: i64) -> Result<(), Trouble> {
+        let text = "INSERT INTO aside (n) VALUES ($1) ON CONFLICT DO NOTHING";
+        query(text).bind(n).execute(&self.pool).await?;
         Ok(())
     }
 

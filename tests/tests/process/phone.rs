@@ -318,3 +318,63 @@ async fn what_the_phone_shows_can_be_read() {
     );
     holds(&phone.does(&["show", "held"]).await, &["空 nothing here"]);
 }
+
+#[tokio::test]
+async fn two_phones_of_one_person_correct_the_same_visit() {
+    let scratch = Scratch::new("process");
+    let serving = demo(scratch.path(), &[]).await;
+    let one = signed_in(scratch.path(), &serving, WORKER).await;
+    let visit = [
+        "visit",
+        "--no-client",
+        "走访",
+        "--minutes",
+        "30",
+        "--service",
+        "ec_visit",
+    ];
+    let visit = one.records(&visit).await;
+    one.does(&["sync"]).await;
+    let two = XIANGYI.hand(&scratch.path().join("second"), &serving.base);
+    two.does(&["sign-in", WORKER, PASSWORD]).await;
+    two.does(&["sync"]).await;
+    one.records(&["correct", &visit, "--result", "约好下周三"])
+        .await;
+    two.records(&["correct", &visit, "--result", "约好下周五"])
+        .await;
+    two.records(&[
+        "correct",
+        &visit,
+        "--process",
+        "量了血压",
+        "--minutes",
+        "20",
+    ])
+    .await;
+    holds(&one.does(&["sync"]).await, &["已收下"]);
+    let told = two.does(&["sync"]).await;
+    holds(&told, &["需要您决定", "/result: 已在别处改过", "已收下"]);
+    holds(&two.does(&["show"]).await, &["1  需要您决定"]);
+    two.records(&["correct", &visit, "--result", "约好下周五"])
+        .await;
+    holds(&two.does(&["sync"]).await, &["已收下"]);
+    let number = listed(&two, "refused").await[0]
+        .split_whitespace()
+        .next()
+        .map(str::to_owned);
+    let number = number.expect("a number").replace('#', "");
+    two.does(&["set-aside", &number]).await;
+    holds(
+        &two.does(&["show"]).await,
+        &["1  需要您决定 needs you，其中 1 条已处理"],
+    );
+    one.does(&["sync"]).await;
+    holds(
+        &one.does(&["show", "rows", "--json"]).await,
+        &["约好下周五", "量了血压"],
+    );
+    one.records(&["void", &visit, "--reason", "记重了"]).await;
+    holds(&one.does(&["sync"]).await, &["已收下"]);
+    let said = one.run(&["correct", &visit]).await;
+    holds(said.bad(), &["--process"]);
+}

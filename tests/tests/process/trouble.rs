@@ -121,6 +121,10 @@ async fn what_was_not_understood_keeps_the_folder_too() {
     let said = phone.run(&["sign-in", COLLEAGUE, PASSWORD]).await;
     holds(said.bad(), &["还有别人", "--home"]);
     assert_eq!(listed(&phone, "refused").await.len(), 1, "it is still here");
+    phone.run(&["set-aside", "7"]).await.bad();
+    phone.does(&["set-aside", "1"]).await;
+    holds(&phone.does(&["show", "refused"]).await, &["已收起"]);
+    phone.does(&["sign-in", COLLEAGUE, PASSWORD]).await;
 }
 
 #[tokio::test]
@@ -283,4 +287,29 @@ async fn a_full_phone_says_so_and_keeps_what_it_has() {
         "{waiting:?}"
     );
     holds(&phone.does(&["sync"]).await, &["已收下"]);
+}
+
+#[tokio::test]
+async fn photographs_of_refused_work_stay_on_the_phone() {
+    let scratch = Scratch::new("process");
+    let serving = demo(scratch.path(), &[]).await;
+    let phone = signed_in(scratch.path(), &serving, WORKER).await;
+    let photo = data("photos/terrace.webp");
+    let meeting = [
+        "visit",
+        "--no-client",
+        "会议",
+        "--minutes",
+        "90",
+        "--photo",
+        &photo,
+    ];
+    let work = ["--category", "meeting_service", "--office", "党政综合办"];
+    let meeting = phone.records(&[&meeting[..], &work].concat()).await;
+    holds(&phone.does(&["sync"]).await, &["没有收下", "0 张照片"]);
+    holds(&phone.does(&["show"]).await, &["0  照片待上传"]);
+    phone
+        .records(&["appeal", &meeting, "--reason", "是陪老人办事"])
+        .await;
+    holds(&phone.does(&["sync"]).await, &["待定", "1 张照片"]);
 }
