@@ -161,7 +161,10 @@ impl Serving {
     /// SIGTERM: what is under way is to be finished.
     pub async fn ask_to_stop(&self) {
         let pid = self.child.id().expect("it still runs").to_string();
-        let sent = Command::new("kill").args(["-TERM", &pid]).status().await;
+        let sent = Command::new("bash")
+            .args(["-c", "kill -TERM $0", &pid])
+            .status()
+            .await;
         assert!(sent.expect("kill is there").success());
     }
 

@@ -94,7 +94,7 @@ impl Handset {
         clock: Clock,
         entropy: Entropy,
     ) -> Result<Self, Trouble> {
-        let turn = Some(turn::take(home).await?);
+        let turn = Some(turn::take(home, turn::WRITE).await?);
         let store = Store::open(home).await?;
         let server = match server {
             Some(server) => {
@@ -159,11 +159,20 @@ impl Handset {
     /// Goes on with what other windows left.
     ///
     /// # Errors
-    /// When another window does not end, or the phone's file cannot be read.
+    /// When another window does not end or gave the phone to somebody else, or the phone's file
+    /// cannot be read.
     pub async fn resume(&mut self) -> Result<(), Trouble> {
-        self.turn = Some(turn::take(&self.home).await?);
+        self.turn = Some(turn::take(&self.home, turn::WRITE).await?);
         self.session = kept_session(&self.store).await?;
+        let device = std::mem::take(&mut self.state.device);
         self.state = self.store.load().await?;
+        if device != self.state.device {
+            // What is under way belongs to the former person and must not be kept here.
+            return Err(Trouble::words(
+                "这台手机刚刚在另一个窗口里重新登记过，请再做一次。",
+                "Another window has just registered this phone anew; do it again.",
+            ));
+        }
         self.mint.rename(&self.state.device);
         Ok(())
     }

@@ -80,7 +80,10 @@ impl Handset {
     pub(super) async fn send_photos(&mut self, told: &mut Told) -> Result<bool, Trouble> {
         let before = told.photos;
         for photo in self.to_send().await? {
-            match self.upload(&photo).await {
+            self.pause();
+            let uploaded = self.upload(&photo).await;
+            self.resume().await?;
+            match uploaded {
                 Ok(()) => {
                     self.store.photo_here(&photo.sha256).await?;
                     told.photos += 1;

@@ -16,7 +16,7 @@ use xiangyi_proto::time::DAY_MS;
 use xiangyi_sync::phone::{Entry, Phone, Place, Write};
 
 use super::http::Ask;
-use super::{Handset, Trouble};
+use super::{Handset, Trouble, turn};
 
 /// Exchanges of one sync: 200 full pages are 100 MB, more than any phone holds.
 pub const ROUNDS_MAX: usize = 200;
@@ -70,6 +70,9 @@ impl Handset {
     /// # Errors
     /// When no answer comes or the server refuses the whole request; the outbox stays as it is.
     pub async fn sync(&mut self, rounds: usize) -> Result<Told, Trouble> {
+        self.pause();
+        let _turn = turn::take(&self.home, turn::SYNC).await?;
+        self.resume().await?;
         let mut told = Told::default();
         self.exchanges(rounds, &mut told).await?;
         if self.send_photos(&mut told).await? {
@@ -143,7 +146,10 @@ impl Handset {
         let ask = Ask::post("/v1/sync", json.to_vec());
         let mut tries = 1;
         loop {
-            let trouble = match self.call(&ask).await {
+            self.pause();
+            let called = self.call(&ask).await;
+            self.resume().await?;
+            let trouble = match called {
                 Ok(reply) => return reply.json(),
                 Err(trouble) => trouble,
             };

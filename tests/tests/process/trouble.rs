@@ -313,3 +313,52 @@ async fn photographs_of_refused_work_stay_on_the_phone() {
         .await;
     holds(&phone.does(&["sync"]).await, &["待定", "1 张照片"]);
 }
+
+#[tokio::test]
+async fn a_slow_line_keeps_nobody_from_recording() {
+    let scratch = Scratch::new("process");
+    let serving = demo(scratch.path(), &[]).await;
+    let phone = signed_in(scratch.path(), &serving, WORKER).await;
+    phone.records(&["check-in", "--village", VILLAGE]).await;
+    // It accepts and never answers.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let address = format!("http://{}", silent.local_addr().expect("it is bound"));
+    let mut slow = phone
+        .at(&address)
+        .command(&["sync"])
+        .spawn()
+        .expect("it starts");
+    let (_line, _) = silent.accept().expect("it speaks");
+    let id = phone
+        .records(&["check-in", "--village", VILLAGE, "--phase", "out"])
+        .await;
+    assert!(
+        slow.try_wait().expect("it is ours").is_none(),
+        "the sync still waits"
+    );
+    slow.kill().await.expect("it is ours");
+    let told = phone.does(&["sync"]).await;
+    holds(&told, &["2 条答复", &id]);
+}
+
+#[tokio::test]
+async fn a_phone_handed_over_in_mid_sync_keeps_the_two_apart() {
+    let scratch = Scratch::new("process");
+    let serving = demo(scratch.path(), &[]).await;
+    let phone = signed_in(scratch.path(), &serving, WORKER).await;
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("a port");
+    let address = format!("http://{}", silent.local_addr().expect("it is bound"));
+    let slow = said(phone.at(&address).command(&["sync"]));
+    let story = async {
+        let (line, _) = silent.accept().await.expect("it speaks");
+        phone.does(&["sign-in", COLLEAGUE, PASSWORD]).await;
+        drop((line, silent));
+    };
+    let (slow, ()) = futures::join!(slow, story);
+    holds(slow.bad(), &["重新登记过"]);
+    phone.does(&["sync"]).await;
+    let streams = phone.does(&["show", "streams"]).await;
+    assert!(!streams.contains("p-worker-01"), "{streams}");
+}
