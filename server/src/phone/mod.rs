@@ -51,6 +51,8 @@ pub struct Handset {
     /// Held while the phone is worked on; no other window changes it meanwhile.
     turn: Option<File>,
     store: Store,
+    /// The file's version that `state` was read from.
+    version: i64,
     api: Api,
     clock: Clock,
     mint: Mint,
@@ -109,9 +111,11 @@ impl Handset {
                 )
             })?,
         };
+        let version = store.version().await?;
         let session = kept_session(&store).await?;
         let state = store.load().await?;
         Ok(Self {
+            version,
             home: home.to_owned(),
             turn,
             api: Api::new(&server)?,
@@ -163,6 +167,10 @@ impl Handset {
     /// cannot be read.
     pub async fn resume(&mut self) -> Result<(), Trouble> {
         self.turn = Some(turn::take(&self.home, turn::WRITE).await?);
+        let version = self.store.version().await?;
+        if std::mem::replace(&mut self.version, version) == version {
+            return Ok(());
+        }
         self.session = kept_session(&self.store).await?;
         let device = std::mem::take(&mut self.state.device);
         self.state = self.store.load().await?;

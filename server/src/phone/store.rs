@@ -129,6 +129,12 @@ impl Store {
         Ok(())
     }
 
+    /// A number that changes when another window writes into the file, and never by own writes.
+    pub async fn version(&self) -> Result<i64, Trouble> {
+        let version = query_scalar("PRAGMA data_version");
+        Ok(version.fetch_one(&self.pool).await?)
+    }
+
     /// Empties everything but the server's address, for the phone's next person.
     pub async fn clear(&self) -> Result<(), Trouble> {
         let mut tx = self.begin().await?;
