@@ -80,7 +80,7 @@ pub async fn run(command: People) -> Result<(), StartError> {
 async fn add(place: &Place, telephone: &str, name: &str) -> Result<(), StartError> {
     let telephone = normal_telephone(telephone);
     if telephone.len() != 11 {
-        return Err("a telephone number has eleven digits".into());
+        return Err("电话号码应有十一位数字。a telephone number has eleven digits".into());
     }
     let app = open(place).await?;
     let id = format!("p-{}", app.entropy.crockford(8).to_lowercase());
@@ -97,10 +97,10 @@ async fn add(place: &Place, telephone: &str, name: &str) -> Result<(), StartErro
     };
     let index = app.sealer.index("telephone", &telephone);
     if !people::add(&mut tx, &row, &index, app.clock.now()).await? {
-        return Err("somebody has this telephone number already".into());
+        return Err("已有人用这个号码。somebody has this telephone number already".into());
     }
     tx.commit().await?;
-    println!("added {id}; first password {first}");
+    println!("已添加 added {id}; 初始密码 first password {first}");
     Ok(())
 }
 
@@ -108,17 +108,21 @@ async fn add(place: &Place, telephone: &str, name: &str) -> Result<(), StartErro
 async fn change(args: &GrantArgs, give: bool) -> Result<(), StartError> {
     let role = Role::parse(&args.role).ok_or_else(|| {
         let names: Vec<&str> = Role::ALL.into_iter().map(Role::name).collect();
-        format!("no role {}; roles are {}", args.role, names.join(", "))
+        format!(
+            "没有这个角色 no role {}; roles are {}",
+            args.role,
+            names.join(", ")
+        )
     })?;
     if region::shard_of(&args.unit).is_none() {
-        return Err(format!("{} is not a unit's code", args.unit).into());
+        return Err(format!("这不是单位代码 {} is not a unit's code", args.unit).into());
     }
     let from_at = moment(args.from.as_deref(), 0)?;
     let to_at = moment(args.to.as_deref(), 1)?;
     let app = open(&args.place).await?;
     let person = person_of(&app, &args.telephone).await?;
     if !app.regions.knows(&args.unit) {
-        return Err(format!("there is no unit {}", args.unit).into());
+        return Err(format!("没有这个单位 there is no unit {}", args.unit).into());
     }
     if !give {
         return take(&app, &person, role, &args.unit).await;
@@ -136,21 +140,21 @@ async fn change(args: &GrantArgs, give: bool) -> Result<(), StartError> {
 
 async fn put(app: &App, new: &NewGrant) -> Result<(), StartError> {
     if new.to_at.is_some_and(|to_at| to_at <= new.from_at) {
-        return Err("the grant ends before it begins".into());
+        return Err("结束早于开始。the grant ends before it begins".into());
     }
     let mut tx = app.db.write().await?;
     let grants = views::grants(&mut tx, &new.person).await?;
     let same = |grant: &&Granted| grant.role == new.role && grant.unit == new.unit;
     let mut same = grants.iter().filter(same);
     if same.any(|grant| grant.to_at.is_none() && grant.from_at <= new.from_at) {
-        return Err("this person has the role there already, without an end".into());
+        return Err("此人在那里已有这个角色，没有期限。this person has the role there already, without an end".into());
     }
     people::grant(&mut tx, new).await?;
     tx.commit().await?;
     let (role, unit) = (new.role, new.unit.as_str());
     tell(app, &new.person, role, unit, new.from_at, new.to_at).await;
     let name = app.regions.unit_name(unit);
-    println!("granted: {} at {name}", role.name());
+    println!("已授予 granted: {} at {name}", role.name());
     Ok(())
 }
 
@@ -162,12 +166,15 @@ async fn take(app: &App, person: &str, role: Role, unit: &str) -> Result<(), Sta
         let is_open = grant.to_at.is_none_or(|to_at| to_at > now);
         grant.role == role && grant.unit == unit && is_open
     });
-    let from_at = ending.next().ok_or("there is no such open grant")?.from_at;
+    let from_at = ending
+        .next()
+        .ok_or("没有这样的有效授权。there is no such open grant")?
+        .from_at;
     people::revoke(&mut tx, person, role, unit, now).await?;
     tx.commit().await?;
     tell(app, person, role, unit, from_at, Some(now)).await;
     let name = app.regions.unit_name(unit);
-    println!("revoked: {} at {name}", role.name());
+    println!("已收回 revoked: {} at {name}", role.name());
     Ok(())
 }
 
@@ -209,7 +216,10 @@ async fn open(place: &Place) -> Result<App, StartError> {
     let config = place.config()?;
     if !config.data.join("keys").is_dir() {
         let data = config.data.display();
-        return Err(format!("no server has been started on {data}: name it with --data").into());
+        return Err(format!(
+            "这个文件夹还没有服务器用过。no server has been started on {data}: name it with --data"
+        )
+        .into());
     }
     App::open(&config, Clock::system(), Entropy::system()).await
 }
@@ -218,11 +228,14 @@ async fn person_of(app: &App, telephone: &str) -> Result<String, StartError> {
     let key = app.sealer.index("telephone", &normal_telephone(telephone));
     let mut tx = app.db.read().await?;
     let person = people::by_telephone(&mut tx, &key).await?;
-    Ok(person.ok_or("nobody has this telephone number here")?.id)
+    Ok(person
+        .ok_or("这里没有人用这个号码。nobody has this telephone number here")?
+        .id)
 }
 
 fn moment(day: Option<&str>, days_later: i64) -> Result<Option<i64>, StartError> {
     let Some(day) = day else { return Ok(None) };
-    let number = day_of_text(day).ok_or_else(|| format!("{day} is not a day (YYYY-MM-DD)"))?;
+    let number =
+        day_of_text(day).ok_or_else(|| format!("日期写法不对 {day} is not a day (YYYY-MM-DD)"))?;
     Ok(Some(day_start(number + days_later)))
 }
