@@ -147,7 +147,9 @@ async fn put(app: &App, new: &NewGrant) -> Result<(), StartError> {
     let same = |grant: &&Granted| grant.role == new.role && grant.unit == new.unit;
     let mut same = grants.iter().filter(same);
     if same.any(|grant| grant.to_at.is_none() && grant.from_at <= new.from_at) {
-        return Err("此人在那里已有这个角色，没有期限。this person has the role there already, without an end".into());
+        return Err(
+            "此人在那里已有这个角色，没有期限。this person has the role there already".into(),
+        );
     }
     people::grant(&mut tx, new).await?;
     tx.commit().await?;
