@@ -5,7 +5,7 @@
 //! where the shard's counter stood; who may read a stream is asked before the shelf is.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use bytes::Bytes;
 use tokio::sync::{OnceCell, broadcast};
@@ -47,14 +47,15 @@ type Cell = Arc<OnceCell<Arc<Range>>>;
 /// Where rings go out; clones share it.
 #[derive(Debug, Clone)]
 pub struct Live {
-    rings: broadcast::Sender<Arc<Ring>>,
+    /// None when the server stops: nobody waits for a ring that will not come.
+    rings: Arc<RwLock<Option<broadcast::Sender<Arc<Ring>>>>>,
     shelf: Arc<Mutex<VecDeque<(Place, Cell)>>>,
 }
 
 impl Default for Live {
     fn default() -> Self {
         Self {
-            rings: broadcast::channel(RINGS).0,
+            rings: Arc::new(RwLock::new(Some(broadcast::channel(RINGS).0))),
             shelf: Arc::default(),
         }
     }
@@ -63,25 +64,48 @@ impl Default for Live {
 impl Live {
     /// Tells everybody about a commit.
     pub fn ring<'a>(&self, shard: Shard, head: Seq, streams: impl Iterator<Item = &'a String>) {
-        if self.rings.receiver_count() > 0 {
-            let streams: Vec<String> = streams.cloned().collect();
-            // Nobody listening any more is no fault.
-            let _ = self.rings.send(Arc::new(Ring {
-                shard,
-                head,
-                streams: streams.into(),
-            }));
-        }
+        let rings = self.rings.read().unwrap_or_else(PoisonError::into_inner);
+        let Some(rings) = rings.as_ref().filter(|rings| rings.receiver_count() > 0) else {
+            return;
+        };
+        let streams: Vec<String> = streams.cloned().collect();
+        // Nobody listening any more is no fault.
+        let _ = rings.send(Arc::new(Ring {
+            shard,
+            head,
+            streams: streams.into(),
+        }));
     }
 
     /// How many listen now.
     pub fn listeners(&self) -> usize {
-        self.rings.receiver_count()
+        let rings = self.rings.read().unwrap_or_else(PoisonError::into_inner);
+        rings.as_ref().map_or(0, broadcast::Sender::receiver_count)
     }
 
     /// Listens from now on.
     pub fn listen(&self) -> broadcast::Receiver<Arc<Ring>> {
-        self.rings.subscribe()
+        let rings = self.rings.read().unwrap_or_else(PoisonError::into_inner);
+        match rings.as_ref() {
+            Some(rings) => rings.subscribe(),
+            None => {
+                // Rung already: nobody begins to wait for a server that stops.
+                let (rings, listener) = broadcast::channel(1);
+                let _ = rings.send(Arc::new(Ring {
+                    shard: Shard(0),
+                    head: 0,
+                    streams: Arc::default(),
+                }));
+                listener
+            }
+        }
+    }
+
+    /// Rings once more, so that whoever waits asks again elsewhere, and ends every subscription.
+    pub fn close(&self) {
+        self.ring(Shard(0), 0, std::iter::empty());
+        let mut rings = self.rings.write().unwrap_or_else(PoisonError::into_inner);
+        *rings = None;
     }
 
     /// A range up to `head`, read by whoever comes first; the others wait for it.

@@ -11,5 +11,6 @@ pub mod engine;
 pub mod harness;
 pub mod load;
 pub mod objects;
+pub mod program;
 pub mod scratch;
 pub mod texts;

@@ -5,6 +5,7 @@ use xiangyi_proto::kinds::Kind;
 use xiangyi_proto::region;
 use xiangyi_proto::role::Role;
 use xiangyi_proto::time::{day_of_text, day_start, day_text};
+use xiangyi_sync::world::Granted;
 
 use super::Place;
 use crate::accounts::password;
@@ -15,9 +16,10 @@ use crate::entropy::Entropy;
 use crate::store::people::{self, NewGrant, PersonRow};
 use crate::store::{keys, views};
 
+use crate::writer::Work;
+
 /// Letters of a first password: 12 × 5 bits.
 const PASSWORD_LETTERS: usize = 12;
-use crate::writer::Work;
 
 #[derive(Debug, Subcommand)]
 pub enum People {
@@ -78,7 +80,7 @@ pub async fn run(command: People) -> Result<(), StartError> {
 async fn add(place: &Place, telephone: &str, name: &str) -> Result<(), StartError> {
     let telephone = normal_telephone(telephone);
     if telephone.len() != 11 {
-        return Err("a telephone number has eleven digits".into());
+        return Err("电话号码应有十一位数字。a telephone number has eleven digits".into());
     }
     let app = open(place).await?;
     let id = format!("p-{}", app.entropy.crockford(8).to_lowercase());
@@ -95,65 +97,86 @@ async fn add(place: &Place, telephone: &str, name: &str) -> Result<(), StartErro
     };
     let index = app.sealer.index("telephone", &telephone);
     if !people::add(&mut tx, &row, &index, app.clock.now()).await? {
-        return Err("somebody has this telephone number already".into());
+        return Err("已有人用这个号码。somebody has this telephone number already".into());
     }
     tx.commit().await?;
-    println!("added {id}; first password {first}");
+    println!("已添加 added {id}; 初始密码 first password {first}");
     Ok(())
 }
 
+/// Gives a grant or ends it, once role, unit and person are known.
 async fn change(args: &GrantArgs, give: bool) -> Result<(), StartError> {
     let role = Role::parse(&args.role).ok_or_else(|| {
         let names: Vec<&str> = Role::ALL.into_iter().map(Role::name).collect();
-        format!("no role {}; roles are {}", args.role, names.join(", "))
+        format!(
+            "没有这个角色 no role {}; roles are {}",
+            args.role,
+            names.join(", ")
+        )
     })?;
     if region::shard_of(&args.unit).is_none() {
-        return Err(format!("{} is not a unit's code", args.unit).into());
+        return Err(format!("这不是单位代码 {} is not a unit's code", args.unit).into());
     }
+    let from_at = moment(args.from.as_deref(), 0)?;
+    let to_at = moment(args.to.as_deref(), 1)?;
     let app = open(&args.place).await?;
     let person = person_of(&app, &args.telephone).await?;
     if !app.regions.knows(&args.unit) {
-        return Err(format!("there is no unit {}", args.unit).into());
+        return Err(format!("没有这个单位 there is no unit {}", args.unit).into());
     }
+    if !give {
+        return take(&app, &person, role, &args.unit).await;
+    }
+    let grant = NewGrant {
+        id: format!("g-{}", app.entropy.crockford(10)),
+        person,
+        role,
+        unit: args.unit.clone(),
+        from_at: from_at.unwrap_or(app.clock.now()),
+        to_at,
+    };
+    put(&app, &grant).await
+}
+
+async fn put(app: &App, new: &NewGrant) -> Result<(), StartError> {
+    if new.to_at.is_some_and(|to_at| to_at <= new.from_at) {
+        return Err("结束早于开始。the grant ends before it begins".into());
+    }
+    let mut tx = app.db.write().await?;
+    let grants = views::grants(&mut tx, &new.person).await?;
+    let same = |grant: &&Granted| grant.role == new.role && grant.unit == new.unit;
+    let mut same = grants.iter().filter(same);
+    if same.any(|grant| grant.to_at.is_none() && grant.from_at <= new.from_at) {
+        return Err(
+            "此人在那里已有这个角色，没有期限。this person has the role there already".into(),
+        );
+    }
+    people::grant(&mut tx, new).await?;
+    tx.commit().await?;
+    let (role, unit) = (new.role, new.unit.as_str());
+    tell(app, &new.person, role, unit, new.from_at, new.to_at).await;
+    let name = app.regions.unit_name(unit);
+    println!("已授予 granted: {} at {name}", role.name());
+    Ok(())
+}
+
+async fn take(app: &App, person: &str, role: Role, unit: &str) -> Result<(), StartError> {
     let now = app.clock.now();
     let mut tx = app.db.write().await?;
-    if give {
-        let grant = NewGrant {
-            id: format!("g-{}", app.entropy.crockford(10)),
-            person,
-            role,
-            unit: args.unit.clone(),
-            from_at: moment(args.from.as_deref(), 0)?.unwrap_or(now),
-            to_at: moment(args.to.as_deref(), 1)?,
-        };
-        people::grant(&mut tx, &grant).await?;
-        tx.commit().await?;
-        tell(
-            &app,
-            &grant.person,
-            role,
-            &args.unit,
-            grant.from_at,
-            grant.to_at,
-        )
-        .await;
-        println!(
-            "granted: {} at {}",
-            role.name(),
-            app.regions.unit_name(&args.unit)
-        );
-        return Ok(());
-    }
-    let grants = views::grants(&mut tx, &person).await?;
-    let mut ending = grants
-        .iter()
-        .filter(|grant| grant.role == role && grant.unit == args.unit && grant.holds_at(now));
-    let from_at = ending.next().ok_or("there is no such open grant")?.from_at;
-    people::revoke(&mut tx, &person, role, &args.unit, now).await?;
+    let grants = views::grants(&mut tx, person).await?;
+    let mut ending = grants.iter().filter(|grant| {
+        let is_open = grant.to_at.is_none_or(|to_at| to_at > now);
+        grant.role == role && grant.unit == unit && is_open
+    });
+    let from_at = ending
+        .next()
+        .ok_or("没有这样的有效授权。there is no such open grant")?
+        .from_at;
+    people::revoke(&mut tx, person, role, unit, now).await?;
     tx.commit().await?;
-    tell(&app, &person, role, &args.unit, from_at, Some(now)).await;
-    let unit = app.regions.unit_name(&args.unit);
-    println!("revoked: {} at {unit}", role.name());
+    tell(app, person, role, unit, from_at, Some(now)).await;
+    let name = app.regions.unit_name(unit);
+    println!("已收回 revoked: {} at {name}", role.name());
     Ok(())
 }
 
@@ -195,7 +218,10 @@ async fn open(place: &Place) -> Result<App, StartError> {
     let config = place.config()?;
     if !config.data.join("keys").is_dir() {
         let data = config.data.display();
-        return Err(format!("no server has been started on {data}: name it with --data").into());
+        return Err(format!(
+            "这个文件夹还没有服务器用过。no server has been started on {data}: name it with --data"
+        )
+        .into());
     }
     App::open(&config, Clock::system(), Entropy::system()).await
 }
@@ -204,11 +230,14 @@ async fn person_of(app: &App, telephone: &str) -> Result<String, StartError> {
     let key = app.sealer.index("telephone", &normal_telephone(telephone));
     let mut tx = app.db.read().await?;
     let person = people::by_telephone(&mut tx, &key).await?;
-    Ok(person.ok_or("nobody has this telephone number here")?.id)
+    Ok(person
+        .ok_or("这里没有人用这个号码。nobody has this telephone number here")?
+        .id)
 }
 
 fn moment(day: Option<&str>, days_later: i64) -> Result<Option<i64>, StartError> {
     let Some(day) = day else { return Ok(None) };
-    let number = day_of_text(day).ok_or_else(|| format!("{day} is not a day (YYYY-MM-DD)"))?;
+    let number =
+        day_of_text(day).ok_or_else(|| format!("日期写法不对 {day} is not a day (YYYY-MM-DD)"))?;
     Ok(Some(day_start(number + days_later)))
 }

@@ -1,14 +1,18 @@
 //! `xiangyi phone`: a phone on the command line; one folder is one phone.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
 use crate::app::StartError;
 use crate::clock::Clock;
 use crate::entropy::Entropy;
-use crate::phone::show::{self, What};
-use crate::phone::{Action, Handset, ROUNDS_MAX, Told, replay};
+use crate::phone::show::{self, Beside, What};
+use crate::phone::{Action, Handset, ROUNDS_MAX, Told, Trouble, replay, words};
+
+/// How long a watching phone waits before it tries a server that did not answer again.
+const AGAIN: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Args)]
 pub struct PhoneArgs {
@@ -44,6 +48,8 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// 收起 Be done with an entry that needs you or was not understood, by its number.
+    SetAside { n: i64 },
     /// 守候 Wait for changes and print them, until stopped.
     Watch,
     /// 回放 Play a recorded file of this phone.
@@ -74,7 +80,7 @@ async fn command(phone: &mut Handset, command: Command, clock: &Clock) -> Result
             if let Some(person) = phone.person() {
                 println!("已登录 signed in: {} {}", person.id, person.name);
                 for at in &person.roles {
-                    println!("  {} {}", at.role.name(), at.unit);
+                    println!("  {} {}", words::role(at.role), at.unit);
                 }
             }
         }
@@ -88,11 +94,29 @@ async fn command(phone: &mut Handset, command: Command, clock: &Clock) -> Result
             if phone.waiting() > 0 {
                 println!("{} 条稍后再发 wait to be sent later", phone.waiting());
             }
-            if !told.troubles.is_empty() {
-                return Err("not everything arrived; sync again later".into());
+            if told.troubles.len() > told.refused_photos {
+                let words =
+                    "没有全部传完，稍后再同步。\n  Not everything arrived; sync again later.";
+                return Err(words.into());
+            }
+            if told.refused_photos > 0 {
+                let words = "有照片没有收下，原因和办法见 show refused。\n  Photographs were not \
+                             accepted; show refused says why and what to do.";
+                return Err(words.into());
             }
         }
-        Command::Show { what, json } => show::print(phone.state(), what, json),
+        Command::Show { what, json } => {
+            let beside = Beside {
+                aside: phone.aside().await?,
+                waiting: phone.photos_waiting().await?,
+                refused: phone.photos_refused().await?,
+            };
+            show::print(phone.state(), &beside, what, json);
+        }
+        Command::SetAside { n } => {
+            phone.set_aside(n).await?;
+            println!("已收起 set aside: #{n}");
+        }
         Command::Watch => watch(phone).await?,
         Command::Replay { file } => replay::run(phone, &file, clock.now()).await?,
         Command::Act(action) => {
@@ -105,13 +129,41 @@ async fn command(phone: &mut Handset, command: Command, clock: &Clock) -> Result
     Ok(())
 }
 
-/// Syncs whenever the server rings; ended by whoever started it.
+/// Syncs whenever the server rings; ended by whoever started it. Between syncs other windows may
+/// use the phone. A server that is away is waited for.
 async fn watch(phone: &mut Handset) -> Result<(), StartError> {
     print_changes(&phone.sync(ROUNDS_MAX).await?);
     println!("守候中 watching; Ctrl-C ends it");
+    let mut is_away = false;
     loop {
-        if phone.wait().await? {
-            print_changes(&phone.sync(ROUNDS_MAX).await?);
+        phone.pause();
+        let rung = if is_away {
+            Ok(true)
+        } else {
+            phone.wait().await
+        };
+        let synced = match rung {
+            Ok(false) => continue,
+            Ok(true) => {
+                phone.resume().await?;
+                phone.sync(ROUNDS_MAX).await
+            }
+            Err(trouble) => Err(trouble),
+        };
+        match synced {
+            Ok(told) => {
+                if std::mem::take(&mut is_away) {
+                    println!("又连上了 connected again");
+                }
+                print_changes(&told);
+            }
+            Err(trouble @ Trouble::Offline(_)) => {
+                if !std::mem::replace(&mut is_away, true) {
+                    eprintln!("{trouble}");
+                }
+                tokio::time::sleep(AGAIN).await;
+            }
+            Err(trouble) => return Err(trouble.into()),
         }
     }
 }
@@ -121,7 +173,7 @@ fn print_changes(told: &Told) {
         if *gone {
             println!("- {id}");
         } else {
-            println!("+ {kind} {id}");
+            println!("+ {} {id}", words::kind(kind));
         }
     }
     for entry in &told.entries {

@@ -35,7 +35,8 @@ pub async fn run(config: Config) -> Result<(), StartError> {
     serve(app, listener, stop_signal()).await
 }
 
-/// Serves an application on a listener until `stop` is ready, then finishes what is under way.
+/// Serves an application on a listener until `stop` is ready, then finishes what is under way;
+/// those who only listen are sent away.
 ///
 /// # Errors
 /// When the listener fails.
@@ -46,8 +47,12 @@ pub async fn serve(
 ) -> Result<(), StartError> {
     tasks::spawn("ticker", ticker::run(app.clone()));
     tasks::spawn("photos", photos::jobs::run(app.clone()));
-    let db = app.db.clone();
+    let (db, live) = (app.db.clone(), app.live.clone());
     let bounds = app.lines;
+    let stop = async move {
+        stop.await;
+        live.close();
+    };
     lines::serve(listener, router::overridden(app), bounds, stop).await;
     db.close().await;
     Ok(())

@@ -21,6 +21,12 @@ pub enum Action {
     Client(Client),
     /// 走访 Record a visit that has just ended.
     Visit(Visit),
+    /// 补照片 Add photographs to a visit, in place of those that were refused.
+    Photo(MorePhotos),
+    /// 更正 Correct a visit that is there.
+    Correct(Correct),
+    /// 作废 Take back a record, with a reason; it stays readable as void.
+    Void(Void),
     /// 活动 Publish a volunteer activity with one session.
     Activity(Activity),
     /// 报名 Ask for a place in an activity.
@@ -164,6 +170,40 @@ pub struct Visit {
     /// What is to be done next.
     #[arg(long)]
     pub follow_up: Option<String>,
+}
+
+#[derive(Debug, Clone, Args, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MorePhotos {
+    /// The visit.
+    pub visit: Uuid,
+    /// Photographs; without any, those that were refused are only taken out.
+    #[arg(long = "photo", num_args = 1..)]
+    #[serde(default)]
+    pub photos: Vec<PathBuf>,
+}
+
+#[derive(Debug, Clone, Args, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Correct {
+    /// The visit.
+    pub visit: Uuid,
+    /// What happened.
+    #[arg(long, required_unless_present_any = ["result", "minutes"])]
+    pub process: Option<String>,
+    #[arg(long)]
+    pub result: Option<String>,
+    /// How long it took; the beginning stays.
+    #[arg(long)]
+    pub minutes: Option<i64>,
+}
+
+#[derive(Debug, Clone, Args, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Void {
+    pub record: Uuid,
+    #[arg(long)]
+    pub reason: String,
 }
 
 #[derive(Debug, Clone, Args, Deserialize)]
@@ -340,6 +380,17 @@ pub struct Substitute {
     pub days: i64,
     #[arg(long)]
     pub reason: String,
+}
+
+impl Action {
+    /// The photographs that belong to it.
+    pub fn photos(&self) -> &[PathBuf] {
+        match self {
+            Self::Visit(visit) => &visit.photos,
+            Self::Photo(more) => &more.photos,
+            _ => &[],
+        }
+    }
 }
 
 fn helper() -> String {

@@ -74,21 +74,23 @@ pub fn client(ask: &Client, person: &str, at: Moment) -> Value {
     })
 }
 
+/// Photographs as a visit declares them.
+pub fn photos(photos: &[Photo], at: Moment) -> Vec<Value> {
+    let one = |photo: &Photo| {
+        json!({
+            "sha256": photo.sha256,
+            "bytes": photo.bytes,
+            "mime": photo.mime.name(),
+            "source": "camera",
+            "captured_at": at.wall_ms,
+            "consent": true,
+        })
+    };
+    photos.iter().map(one).collect()
+}
+
 /// The body of a new `visit`.
 pub fn visit(ask: &Visit, photos: &[Photo], at: Moment) -> Value {
-    let photos: Vec<Value> = photos
-        .iter()
-        .map(|photo| {
-            json!({
-                "sha256": photo.sha256,
-                "bytes": photo.bytes,
-                "mime": photo.mime.name(),
-                "source": "camera",
-                "captured_at": at.wall_ms,
-                "consent": true,
-            })
-        })
-        .collect();
     let handed_over: Vec<Value> = ask
         .handed_over
         .iter()
@@ -109,7 +111,7 @@ pub fn visit(ask: &Visit, photos: &[Photo], at: Moment) -> Value {
             "kind": ask.outcome.as_deref().unwrap_or("served"),
             "decision": ask.decision,
         })),
-        "photos": photos,
+        "photos": self::photos(photos, at),
         "handed_over": handed_over,
         "follow_up": ask.follow_up.as_ref().map(|plan| json!({ "plan": plan })),
         "assigned_by": ordered_by(ask.office.as_ref()),

@@ -12,7 +12,7 @@ use xiangyi_proto::time::{DAY_MS, MINUTE_MS, day_text};
 use xiangyi_proto::verdict::Verdict;
 use xiangyi_sync::phone::{Phone, Place};
 
-use super::act::{Action, Appeal, Review, SignUp, Split, Substitute};
+use super::act::{Action, Appeal, Correct, Review, SignUp, Split, Substitute};
 use super::bodies::{self, SAFELY_MS, said};
 use super::mint::Mint;
 use super::photo::Photo;
@@ -24,6 +24,16 @@ pub struct Desk<'a> {
     pub at: Moment,
     pub state: &'a Phone,
     pub mint: &'a mut Mint,
+}
+
+/// What an action brings beside its own members.
+#[derive(Debug, Default)]
+pub struct Material {
+    pub photos: Vec<Photo>,
+    /// The cleaned record of a split.
+    pub cleaned: Option<Value>,
+    /// Hashes of photographs of the record that were refused.
+    pub refused: Vec<String>,
 }
 
 /// What the phone knows of a record.
@@ -39,26 +49,38 @@ impl Desk<'_> {
     pub fn drafts(
         &mut self,
         action: &Action,
-        photos: &[Photo],
-        cleaned: Option<Value>,
+        material: &Material,
     ) -> Result<Vec<Mutation>, Trouble> {
         let at = self.at;
         Ok(vec![match action {
-            Action::CheckIn(ask) => self.made(Op::Create, Kind::CheckIn, bodies::check_in(ask, at)),
+            Action::CheckIn(ask) => {
+                self.made(Op::Create, Kind::CheckIn, bodies::check_in(ask, at))?
+            }
             Action::Client(ask) => {
                 let body = bodies::client(ask, &self.person.id, at);
-                self.made(Op::Create, Kind::Client, body)
+                self.made(Op::Create, Kind::Client, body)?
             }
             Action::Visit(ask) => {
-                self.made(Op::Create, Kind::Visit, bodies::visit(ask, photos, at))
+                let body = bodies::visit(ask, &material.photos, at);
+                self.made(Op::Create, Kind::Visit, body)?
             }
             Action::Activity(ask) => {
-                self.made(Op::Create, Kind::Activity, bodies::activity(ask, at))
+                self.made(Op::Create, Kind::Activity, bodies::activity(ask, at))?
             }
-            Action::Need(ask) => self.made(Op::Create, Kind::Need, bodies::need(ask)),
-            Action::Resource(ask) => self.made(Op::Create, Kind::Resource, bodies::resource(ask)),
-            Action::SignUp(ask) => self.sign_up(ask),
-            Action::Link(ask) => self.made(Op::Request, Kind::Link, bodies::link(ask)),
+            Action::Correct(ask) => self.correct(ask)?,
+            Action::Void(ask) => {
+                let known = self.needed(ask.record)?;
+                let mut mutation = self.bare(Op::Void, known.kind, known.unit, ask.record);
+                mutation.reason = Some(ask.reason.clone());
+                mutation
+            }
+            Action::Photo(ask) => self.photo(ask.visit, material)?,
+            Action::Need(ask) => self.made(Op::Create, Kind::Need, bodies::need(ask))?,
+            Action::Resource(ask) => {
+                self.made(Op::Create, Kind::Resource, bodies::resource(ask))?
+            }
+            Action::SignUp(ask) => self.sign_up(ask)?,
+            Action::Link(ask) => self.made(Op::Request, Kind::Link, bodies::link(ask))?,
             Action::Accept(ask) => self.answered(ask.id, "accept")?,
             Action::Decline(ask) => self.answered(ask.id, "decline")?,
             Action::Leave(ask) => {
@@ -69,17 +91,28 @@ impl Desk<'_> {
                 self.step(ask.id, body)?
             }
             Action::Confirm(ask) => self.step(ask.id, json!({ "want": "confirm" }))?,
-            Action::Split(ask) => return self.split(ask, cleaned),
+            Action::Split(ask) => return self.split(ask, material.cleaned.clone()),
             Action::Appeal(ask) => self.appeal(ask)?,
-            Action::Review(ask) => self.review(ask),
+            Action::Review(ask) => self.review(ask)?,
             Action::Substitute(ask) => self.substitute(ask)?,
         }])
     }
 
-    /// The person's own unit: the first role's.
-    fn unit(&self) -> String {
-        let role = self.person.roles.first();
-        role.map(|role| role.unit.clone()).unwrap_or_default()
+    /// Where a new record is filed: the person's unit that the village belongs to, else the
+    /// first role's.
+    fn unit(&self, body: &Value) -> Result<String, Trouble> {
+        let village = body.pointer("/place/village").or(body.get("village"));
+        let village = village.and_then(Value::as_str).unwrap_or_default();
+        let units = || self.person.roles.iter().map(|role| role.unit.as_str());
+        let around = units().filter(|unit| village.starts_with(unit));
+        let unit = around.max_by_key(|unit| unit.len()).or(units().next());
+        unit.map(str::to_owned).ok_or_else(|| {
+            Trouble::words(
+                "您现在没有岗位，这一条没有记下；请联系县级社工总站，同步后再记。",
+                "You hold no post now, so this was not written down. Ask the county hub, sync, \
+                 and record it then.",
+            )
+        })
     }
 
     fn bare(&self, op: Op, kind: Kind, unit: String, id: Uuid) -> Mutation {
@@ -104,14 +137,72 @@ impl Desk<'_> {
     }
 
     /// A new record at the person's own unit.
-    fn made(&mut self, op: Op, kind: Kind, body: Value) -> Mutation {
+    fn made(&mut self, op: Op, kind: Kind, body: Value) -> Result<Mutation, Trouble> {
+        let unit = self.unit(&body)?;
         let id = self.mint.id(self.at.wall_ms);
-        let mut mutation = self.bare(op, kind, self.unit(), id);
+        let mut mutation = self.bare(op, kind, unit, id);
         mutation.body = Some(said(body));
-        mutation
+        Ok(mutation)
     }
 
-    fn sign_up(&mut self, ask: &SignUp) -> Mutation {
+    /// A patch of the members that are said anew.
+    fn correct(&self, ask: &Correct) -> Result<Mutation, Trouble> {
+        let known = self.needed(ask.visit)?;
+        let mut mutation = self.bare(Op::Patch, known.kind, known.unit, ask.visit);
+        mutation.base = Some(known.rev);
+        for (pointer, words) in [("/process", &ask.process), ("/result", &ask.result)] {
+            if let Some(words) = words {
+                mutation
+                    .set
+                    .insert(pointer.to_owned(), words.clone().into());
+            }
+        }
+        if let Some(minutes) = ask.minutes {
+            let begun = known.body.get("started_at").and_then(Value::as_i64);
+            let begun = begun.ok_or_else(|| {
+                Trouble::words(
+                    "这条记录没有起止时间。",
+                    "This record has no beginning and end.",
+                )
+            })?;
+            let ended = begun + minutes * MINUTE_MS;
+            mutation.set.insert("/ended_at".to_owned(), ended.into());
+        }
+        Ok(mutation)
+    }
+
+    /// Photographs for a visit that is there; those that were refused are taken out of it.
+    fn photo(&self, visit: Uuid, material: &Material) -> Result<Mutation, Trouble> {
+        let known = self.needed(visit)?;
+        let new = bodies::photos(&material.photos, self.at);
+        let mut mutation = self.bare(Op::Patch, known.kind, known.unit, visit);
+        mutation.base = Some(known.rev);
+        let pointer = "/photos".to_owned();
+        if !material.refused.is_empty() {
+            let was = known.body.get("photos").and_then(Value::as_array);
+            let stays = |photo: &&Value| {
+                let sha256 = photo["sha256"].as_str().unwrap_or_default();
+                !material.refused.iter().any(|refused| refused == sha256)
+            };
+            let stay = was.into_iter().flatten().filter(stays).cloned();
+            let list: Vec<Value> = stay.chain(new).collect();
+            if list.is_empty() {
+                mutation.unset.push(pointer);
+            } else {
+                mutation.set.insert(pointer, list.into());
+            }
+        } else if new.is_empty() {
+            return Err(Trouble::words(
+                "这次走访没有要撤下的照片；补照片请加 --photo。",
+                "This visit has no photograph to be taken out; name new ones with --photo.",
+            ));
+        } else {
+            mutation.add.insert(pointer, new.into());
+        }
+        Ok(mutation)
+    }
+
+    fn sign_up(&mut self, ask: &SignUp) -> Result<Mutation, Trouble> {
         let body = json!({
             "activity": ask.activity,
             "session": ask.session,
@@ -237,18 +328,18 @@ impl Desk<'_> {
         })
     }
 
-    fn review(&mut self, ask: &Review) -> Mutation {
+    fn review(&mut self, ask: &Review) -> Result<Mutation, Trouble> {
         let body = json!({
             "record": ask.record,
             "decision": ask.decision,
             "reason": ask.reason,
         });
         let known = self.known(ask.record);
-        let mut mutation = self.made(Op::Request, Kind::Review, body);
+        let mut mutation = self.made(Op::Request, Kind::Review, body)?;
         if let Some(known) = known {
             mutation.unit = known.unit;
         }
-        mutation
+        Ok(mutation)
     }
 
     /// An assignment for some days, added to the card.

@@ -7,6 +7,7 @@
 mod act;
 mod bodies;
 mod desk;
+mod follow;
 mod http;
 mod mint;
 mod photo;
@@ -15,11 +16,16 @@ pub mod show;
 mod store;
 mod sync;
 mod trouble;
+mod turn;
+pub mod words;
 
+use std::collections::BTreeSet;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use xiangyi_proto::account::{PersonCard, Refresh, Registered, SignIn, SignedIn};
+use uuid::Uuid;
+use xiangyi_proto::account::{PersonCard, Refresh, Registered, RoleAt, SignIn, SignedIn};
 use xiangyi_proto::exchange::{Mutation, PhoneClock};
 use xiangyi_proto::problem;
 use xiangyi_sync::phone::{Entry, Phone, Place, Write};
@@ -29,10 +35,11 @@ use crate::entropy::Entropy;
 
 pub use act::Action;
 pub use http::Cut;
+pub use store::Refused;
 pub use sync::{ROUNDS_MAX, Told};
 pub use trouble::Trouble;
 
-use desk::Desk;
+use desk::{Desk, Material};
 use http::{Api, Ask, Reply};
 use mint::Mint;
 use photo::Photo;
@@ -41,7 +48,11 @@ use store::Store;
 /// A phone of one person in one folder.
 pub struct Handset {
     home: PathBuf,
+    /// Held while the phone is worked on; no other window changes it meanwhile.
+    turn: Option<File>,
     store: Store,
+    /// The file's version that `state` was read from.
+    version: i64,
     api: Api,
     clock: Clock,
     mint: Mint,
@@ -85,6 +96,7 @@ impl Handset {
         clock: Clock,
         entropy: Entropy,
     ) -> Result<Self, Trouble> {
+        let turn = Some(turn::take(home, turn::WRITE).await?);
         let store = Store::open(home).await?;
         let server = match server {
             Some(server) => {
@@ -99,13 +111,13 @@ impl Handset {
                 )
             })?,
         };
-        let session = match store.get("session").await? {
-            Some(text) => Some(serde_json::from_str(&text).map_err(Trouble::damaged)?),
-            None => None,
-        };
+        let version = store.version().await?;
+        let session = kept_session(&store).await?;
         let state = store.load().await?;
         Ok(Self {
+            version,
             home: home.to_owned(),
+            turn,
             api: Api::new(&server)?,
             mint: Mint::new(&state.device, entropy),
             store,
@@ -141,6 +153,36 @@ impl Handset {
     /// Cuts the next request, before it is sent or after.
     pub const fn cut(&mut self, cut: Option<Cut>) {
         self.api.cut = cut;
+    }
+
+    /// Lets other windows work on this phone until `resume`.
+    pub fn pause(&mut self) {
+        self.turn = None;
+    }
+
+    /// Goes on with what other windows left.
+    ///
+    /// # Errors
+    /// When another window does not end or gave the phone to somebody else, or the phone's file
+    /// cannot be read.
+    pub async fn resume(&mut self) -> Result<(), Trouble> {
+        self.turn = Some(turn::take(&self.home, turn::WRITE).await?);
+        let version = self.store.version().await?;
+        if std::mem::replace(&mut self.version, version) == version {
+            return Ok(());
+        }
+        self.session = kept_session(&self.store).await?;
+        let device = std::mem::take(&mut self.state.device);
+        self.state = self.store.load().await?;
+        if device != self.state.device {
+            // What is under way belongs to the former person and must not be kept here.
+            return Err(Trouble::words(
+                "这台手机刚刚在另一个窗口里重新登记过，请再做一次。",
+                "Another window has just registered this phone anew; do it again.",
+            ));
+        }
+        self.mint.rename(&self.state.device);
+        Ok(())
     }
 
     /// Folds the phone's file together; nothing more is done with it.
@@ -187,10 +229,10 @@ impl Handset {
         }
     }
 
-    /// Signs in and registers the phone. Another person's phone must have sent everything first.
+    /// Signs in and registers the phone. Nothing of another person may wait on it.
     ///
     /// # Errors
-    /// When the server does not know telephone and password, or records of another wait here.
+    /// When the server does not know telephone and password, or something of another waits here.
     pub async fn sign_in(&mut self, telephone: &str, password: &str) -> Result<(), Trouble> {
         let ask = SignIn {
             telephone: telephone.to_owned(),
@@ -203,21 +245,71 @@ impl Handset {
             .await?;
         let signed: SignedIn = reply.json()?;
         let same = self.person().is_some_and(|own| own.id == signed.person.id);
-        if !same && self.waiting() > 0 {
-            return Err(Trouble::words(
-                "这台手机上还有别人没有上传的记录，请先由本人同步。",
-                "Records of another person still wait on this phone; they must sync first.",
-            ));
-        }
         if !same {
-            self.store.clear().await?;
-            self.state = Phone::default();
+            self.hand_over().await?;
         }
         self.keep_session(signed).await?;
         if self.state.device.is_empty() {
             self.register().await?;
         }
         Ok(())
+    }
+
+    /// Empties the phone for its next person; what only this phone has stays with its owner.
+    async fn hand_over(&mut self) -> Result<(), Trouble> {
+        let aside = self.store.aside().await?;
+        let entries = self.state.entries.values();
+        let open = entries.filter(|entry| match entry.place {
+            Place::Outbox => true,
+            Place::NeedsYou | Place::Quarantined => !aside.contains(&entry.n),
+            _ => false,
+        });
+        let open = open.count();
+        let photos = self.photos_waiting().await? + self.photos_refused().await?.len();
+        if open + photos > 0 {
+            return Err(Trouble::Words(
+                format!(
+                    "这台手机上还有别人的 {open} 条记录、{photos} 张照片没有了结，请先由本人处理；\
+                     急用请另选文件夹（--home）。"
+                ),
+                format!(
+                    "{open} records and {photos} photographs of another person are still open on \
+                     this phone; they come first. In a hurry use another folder (--home)."
+                ),
+            ));
+        }
+        self.store.clear().await?;
+        let photos = self.home.join("photos");
+        let emptied = tokio::fs::remove_dir_all(&photos).await;
+        emptied.map_err(|error| Trouble::file(&photos, &error))?;
+        let made = tokio::fs::create_dir(&photos).await;
+        made.map_err(|error| Trouble::file(&photos, &error))?;
+        self.state = Phone::default();
+        Ok(())
+    }
+
+    /// Sets an entry aside that needs its person or was not understood: read, and done with.
+    ///
+    /// # Errors
+    /// When there is no such entry.
+    pub async fn set_aside(&mut self, n: i64) -> Result<(), Trouble> {
+        let entry = self.state.entries.get(&n);
+        let place = entry.map(|entry| entry.place);
+        if !matches!(place, Some(Place::NeedsYou | Place::Quarantined)) {
+            return Err(Trouble::Words(
+                format!("#{n} 不需要收起：只有“需要您决定”和“内容有误”的才可以。"),
+                format!("#{n} is not to be set aside: it neither needs you nor was misunderstood."),
+            ));
+        }
+        self.store.set_aside(n).await
+    }
+
+    /// Numbers of the entries that were set aside.
+    ///
+    /// # Errors
+    /// When the phone's file cannot be read.
+    pub async fn aside(&self) -> Result<BTreeSet<i64>, Trouble> {
+        self.store.aside().await
     }
 
     /// Records that are not answered yet.
@@ -232,6 +324,15 @@ impl Handset {
             access_token: signed.access_token,
             refresh_token: signed.refresh_token,
         };
+        let text = serde_json::to_string(&session).expect("a session is JSON");
+        self.store.put("session", &text).await?;
+        self.session = Some(session);
+        Ok(())
+    }
+
+    async fn keep_roles(&mut self, roles: Vec<RoleAt>) -> Result<(), Trouble> {
+        let mut session = self.session()?.clone();
+        session.person.roles = roles;
         let text = serde_json::to_string(&session).expect("a session is JSON");
         self.store.put("session", &text).await?;
         self.session = Some(session);
@@ -305,22 +406,32 @@ impl Handset {
     /// # Errors
     /// When it names something this phone does not know, or the file does not take it.
     pub async fn act(&mut self, action: &Action, at: Moment) -> Result<Vec<Entry>, Trouble> {
-        let mut photos = Vec::new();
-        if let Action::Visit(visit) = action {
-            for file in &visit.photos {
-                photos.push(photo::take(&self.home, file).await?);
-            }
-        }
-        let cleaned = act::cleaned(action).await?;
         let person = self.session()?.person.clone();
+        let mut material = Material {
+            cleaned: act::cleaned(action).await?,
+            ..Material::default()
+        };
+        for file in action.photos() {
+            material.photos.push(photo::take(&self.home, file).await?);
+        }
+        let replaced = match action {
+            Action::Photo(ask) => Some(ask.visit),
+            _ => None,
+        };
+        if let Some(record) = replaced {
+            let refused = self.store.photos_refused().await?.into_iter();
+            let here = refused.filter(|photo| photo.record == record.to_string());
+            material.refused = here.map(|photo| photo.sha256).collect();
+        }
         let mut desk = Desk {
             person: &person,
             at,
             state: &self.state,
             mint: &mut self.mint,
         };
-        let drafts = desk.drafts(action, &photos, cleaned)?;
-        self.append(drafts, &photos, at.wall_ms).await
+        let drafts = desk.drafts(action, &material)?;
+        let photos = &material.photos;
+        self.append(drafts, photos, at.wall_ms, replaced).await
     }
 
     async fn append(
@@ -328,6 +439,7 @@ impl Handset {
         drafts: Vec<Mutation>,
         photos: &[Photo],
         created_at: i64,
+        replaced: Option<Uuid>,
     ) -> Result<Vec<Entry>, Trouble> {
         let about = drafts.first().map(|first| (first.id, first.unit.clone()));
         let mut entries = Vec::with_capacity(drafts.len());
@@ -346,12 +458,20 @@ impl Handset {
             });
         }
         if let Some((record, unit)) = about {
-            self.store.append(&entries, photos, record, &unit).await?;
+            let append = self.store.append(&entries, photos, record, &unit, replaced);
+            append.await?;
         }
         for entry in &entries {
             self.state.write(&Write::Entry(Box::new(entry.clone())));
         }
         Ok(entries)
+    }
+}
+
+async fn kept_session(store: &Store) -> Result<Option<Session>, Trouble> {
+    match store.get("session").await? {
+        Some(text) => serde_json::from_str(&text).map_err(Trouble::damaged),
+        None => Ok(None),
     }
 }
 

@@ -9,11 +9,13 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use reqwest::Method;
 use sha2::{Digest as _, Sha256};
+use tokio::io::AsyncWriteExt as _;
 use xiangyi_proto::photo::{CHUNK_TYPE, Mime, TUS_VERSION};
 use xiangyi_proto::problem;
+use xiangyi_sync::phone::Place;
 
 use super::http::{Ask, Reply};
-use super::store::Waiting;
+use super::store::{Refused, Waiting};
 use super::{Handset, Told, Trouble};
 
 /// Bytes of one chunk: 13 s at 40 kbit/s, so that little is lost to a cut.
@@ -42,7 +44,7 @@ pub async fn take(home: &Path, file: &Path) -> Result<Photo, Trouble> {
     })?;
     let sha256 = hex::encode(Sha256::digest(&bytes));
     let path = home.join("photos").join(&sha256);
-    let written = tokio::fs::write(&path, &bytes).await;
+    let written = durably(&path, &bytes).await;
     written.map_err(|error| Trouble::file(&path, &error))?;
     Ok(Photo {
         sha256,
@@ -50,6 +52,16 @@ pub async fn take(home: &Path, file: &Path) -> Result<Photo, Trouble> {
         mime,
         bytes: bytes.len(),
     })
+}
+
+/// Whole and on disk before its record is, or not there at all.
+async fn durably(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let new = path.with_extension("new");
+    let mut file = tokio::fs::File::create(&new).await?;
+    file.write_all(bytes).await?;
+    file.flush().await?;
+    file.sync_all().await?;
+    tokio::fs::rename(&new, path).await
 }
 
 fn sniff(bytes: &[u8]) -> Option<Mime> {
@@ -67,26 +79,57 @@ impl Handset {
     /// Sends the photographs that wait. One that fails stops no other; says whether any arrived.
     pub(super) async fn send_photos(&mut self, told: &mut Told) -> Result<bool, Trouble> {
         let before = told.photos;
-        for photo in self.store.photos_waiting().await? {
-            match self.upload(&photo).await {
+        for photo in self.to_send().await? {
+            self.pause();
+            let uploaded = self.upload(&photo).await;
+            self.resume().await?;
+            match uploaded {
                 Ok(()) => {
-                    self.store.photo_state(&photo.sha256, "here").await?;
+                    self.store.photo_here(&photo.sha256).await?;
                     told.photos += 1;
                 }
                 Err(trouble) => {
+                    let words = trouble.to_string();
                     if is_final(&trouble) {
-                        self.store.photo_state(&photo.sha256, "refused").await?;
+                        self.store.photo_refused(&photo.sha256, &words).await?;
+                        told.refused_photos += 1;
                     }
-                    told.troubles.push(trouble.to_string());
+                    told.troubles.push(words);
                 }
             }
         }
         Ok(told.photos > before)
     }
 
-    /// Photographs that are still to be sent.
-    pub(super) async fn photos_waiting(&self) -> Result<usize, Trouble> {
-        Ok(self.store.photos_waiting().await?.len())
+    /// Photographs that are still to be sent; those of a record that was not accepted stay here.
+    async fn to_send(&self) -> Result<Vec<Waiting>, Trouble> {
+        let is_out = |photo: &Waiting| {
+            let entries = self.state.entries.values();
+            let mut own = entries
+                .filter(|entry| entry.record.to_string() == photo.record)
+                .peekable();
+            own.peek().is_some()
+                && own.all(|entry| matches!(entry.place, Place::Refused | Place::Quarantined))
+        };
+        let mut waiting = self.store.photos_waiting().await?;
+        waiting.retain(|photo| !is_out(photo));
+        Ok(waiting)
+    }
+
+    /// How many photographs are still to be sent.
+    ///
+    /// # Errors
+    /// When the phone's file cannot be read.
+    pub async fn photos_waiting(&self) -> Result<usize, Trouble> {
+        Ok(self.to_send().await?.len())
+    }
+
+    /// Photographs that the server will never take, and that wait for their person.
+    ///
+    /// # Errors
+    /// When the phone's file cannot be read.
+    pub async fn photos_refused(&self) -> Result<Vec<Refused>, Trouble> {
+        self.store.photos_refused().await
     }
 
     async fn upload(&mut self, photo: &Waiting) -> Result<(), Trouble> {

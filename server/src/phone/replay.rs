@@ -211,6 +211,13 @@ pub fn print_told(told: &Told) {
         told.rows.len() - gone,
         told.photos
     );
+    if let Some(posts) = &told.posts {
+        println!("岗位有变，新记录照此归档 your posts changed; new records are filed there:");
+        if posts.is_empty() {
+            println!("  （没有岗位 no post）");
+        }
+        posts.iter().for_each(|post| println!("  {post}"));
+    }
     for trouble in &told.troubles {
         eprintln!("{trouble}");
     }

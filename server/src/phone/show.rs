@@ -1,5 +1,7 @@
 //! What a phone shows: plain words, Chinese first, or JSON for scripts.
 
+use std::collections::BTreeSet;
+
 use clap::ValueEnum;
 use serde_json::json;
 use uuid::Uuid;
@@ -7,6 +9,7 @@ use xiangyi_proto::verdict::{RuleRef, Verdict, VerdictName};
 use xiangyi_sync::phone::{Entry, Held, Phone, Place};
 
 use super::desk::refusal_of;
+use super::{Refused, words};
 
 /// A part of the phone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -23,19 +26,36 @@ pub enum What {
     Streams,
 }
 
+/// What a phone keeps beside its entries and rows.
+#[derive(Debug, Default)]
+pub struct Beside {
+    /// Numbers of entries that were set aside.
+    pub aside: BTreeSet<i64>,
+    /// How many photographs are still to be sent.
+    pub waiting: usize,
+    /// Photographs that the server will never take.
+    pub refused: Vec<Refused>,
+}
+
 /// Prints a part of a phone, or a summary of all.
-pub fn print(phone: &Phone, what: Option<What>, as_json: bool) {
-    let lines = match what {
-        None => vec![summary(phone, as_json)],
+pub fn print(phone: &Phone, beside: &Beside, what: Option<What>, as_json: bool) {
+    let mut lines = match what {
+        None => vec![summary(phone, beside, as_json)],
         Some(What::Rows) => rows(phone, as_json),
         Some(What::Streams) => streams(phone, as_json),
         Some(what) => phone
             .entries
             .values()
             .filter(|entry| is_in(entry.place, what))
-            .map(|entry| told(entry, as_json))
+            .map(|entry| match done_with(phone, beside, entry) {
+                Some(how) if !as_json => format!("{}\n  {how}", told(entry, false)),
+                _ => told(entry, as_json),
+            })
             .collect(),
     };
+    if what == Some(What::Refused) {
+        lines.extend(beside.refused.iter().map(|photo| refused(photo, as_json)));
+    }
     if lines.is_empty() && !as_json {
         println!("（空 nothing here）");
     }
@@ -51,6 +71,38 @@ fn is_in(place: Place, what: What) -> bool {
     }
 }
 
+/// How an entry was done with, in words; none while it waits for its person.
+fn done_with(phone: &Phone, beside: &Beside, entry: &Entry) -> Option<String> {
+    if beside.aside.contains(&entry.n) {
+        return Some("已收起 set aside".to_owned());
+    }
+    let refusal = refusal_of(entry.verdict.as_ref()?)?;
+    let mut rows = phone.rows.iter();
+    let (_, held) = rows.find(|((_, _, id), _)| *id == refusal)?;
+    let body: serde_json::Value = serde_json::from_str(held.row.body.as_ref()?.get()).ok()?;
+    let words = words::dealt_with(body["state"].as_str()?);
+    (!words.is_empty()).then_some(words)
+}
+
+/// A refused photograph: of which visit, why, and what can be done.
+fn refused(photo: &Refused, as_json: bool) -> String {
+    let Refused {
+        sha256,
+        record,
+        words,
+    } = photo;
+    if as_json {
+        let all = json!({ "photo": sha256, "record": record, "words": words });
+        return all.to_string();
+    }
+    let short = &sha256[..sha256.len().min(8)];
+    format!(
+        "照片 photograph {short}  走访 visit {record}  照片没有收下 photograph not accepted\n  \
+         {words}\n  重拍后补上 take another: photo {record} --photo FILE\n  \
+         不要了就撤下 or take it out: photo {record}"
+    )
+}
+
 /// A place in words.
 pub const fn place_words(place: Place) -> &'static str {
     match place {
@@ -63,7 +115,7 @@ pub const fn place_words(place: Place) -> &'static str {
     }
 }
 
-fn summary(phone: &Phone, as_json: bool) -> String {
+fn summary(phone: &Phone, beside: &Beside, as_json: bool) -> String {
     let count = |place: Place| phone.entries.values().filter(|e| e.place == place).count();
     let places = [
         ("outbox", Place::Outbox),
@@ -79,12 +131,31 @@ fn summary(phone: &Phone, as_json: bool) -> String {
             .map(|(name, place)| (name.to_owned(), count(place).into()))
             .collect();
         let (rows, streams) = (phone.rows.len(), phone.streams.len());
-        let all = json!({ "entries": counts, "rows": rows, "streams": streams });
+        let pictures = json!({ "waiting": beside.waiting, "refused": beside.refused.len() });
+        let all = json!({
+            "entries": counts, "photos": pictures, "rows": rows, "streams": streams,
+        });
         return all.to_string();
     }
     let mut text = String::new();
     for (_, place) in places {
-        text.push_str(&format!("{:>6}  {}\n", count(place), place_words(place)));
+        let all = phone.entries.values().filter(|e| e.place == place);
+        let done = all.filter(|entry| done_with(phone, beside, entry).is_some());
+        let done = match done.count() {
+            0 => String::new(),
+            done => format!("，其中 {done} 条已处理 dealt with"),
+        };
+        let (count, words) = (count(place), place_words(place));
+        text.push_str(&format!("{count:>6}  {words}{done}\n"));
+    }
+    for (count, words) in [
+        (beside.waiting, "照片待上传 photographs waiting to be sent"),
+        (
+            beside.refused.len(),
+            "照片没有收下，需要您处理 photographs not accepted, need you",
+        ),
+    ] {
+        text.push_str(&format!("{count:>6}  {words}\n"));
     }
     let (rows, streams) = (phone.rows.len(), phone.streams.len());
     text.push_str(&format!("{rows:>6}  数据行 rows in {streams} streams"));
@@ -92,14 +163,12 @@ fn summary(phone: &Phone, as_json: bool) -> String {
 }
 
 fn rows(phone: &Phone, as_json: bool) -> Vec<String> {
-    let line = |((shard, stream, id), held): (&(i64, String, Uuid), &Held)| {
-        let body = held.row.body.as_ref().map_or("{}", |raw| raw.get());
+    let line = |((shard, stream, _), held): (&(i64, String, Uuid), &Held)| {
         if as_json {
             let row = serde_json::to_string(&held.row).expect("a row is JSON");
             return format!("{{\"shard\":{shard},\"stream\":\"{stream}\",\"row\":{row}}}");
         }
-        let (kind, rev) = (&held.row.kind, held.row.rev);
-        format!("{stream}  {kind}  {id}  rev {rev}  {body}")
+        format!("{stream}  {}", words::row(&held.row))
     };
     phone.rows.iter().map(line).collect()
 }
@@ -121,7 +190,7 @@ pub fn told(entry: &Entry, as_json: bool) -> String {
     if as_json {
         return serde_json::to_string(entry).expect("an entry is JSON");
     }
-    let (n, kind, record) = (entry.n, &entry.kind, entry.record);
+    let (n, kind, record) = (entry.n, words::kind_word(&entry.kind), entry.record);
     let mut text = format!("#{n}  {kind}  {record}  {}", place_words(entry.place));
     if let Some(verdict) = &entry.verdict {
         text.push_str(&verdict_words(verdict));
@@ -156,7 +225,7 @@ pub fn verdict_words(verdict: &Verdict) -> String {
     }
     for pointer in &verdict.fields {
         line(format!(
-            "{pointer}: 已被别人改过 changed by somebody else meanwhile"
+            "{pointer}: 已在别处改过 changed elsewhere meanwhile"
         ));
     }
     if let Some(refusal) = refusal_of(verdict) {

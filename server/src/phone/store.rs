@@ -3,7 +3,7 @@
 //! One connection, WAL, every commit on disk before it counts. All writes of an answer are one
 //! transaction. This file is the phone's own; the server's store knows nothing of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use xiangyi_sync::phone::{Entry, Held, Phone, Write};
 use super::Trouble;
 use super::photo::Photo;
 
-const TABLES: [&str; 5] = [
+const TABLES: [&str; 7] = [
     "CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS entry (n INTEGER PRIMARY KEY, json TEXT NOT NULL)",
     "CREATE TABLE IF NOT EXISTS row (shard INTEGER NOT NULL, stream TEXT NOT NULL, \
@@ -30,13 +30,18 @@ const TABLES: [&str; 5] = [
     "CREATE TABLE IF NOT EXISTS photo (sha256 TEXT PRIMARY KEY, path TEXT NOT NULL, \
      record TEXT NOT NULL, unit TEXT NOT NULL, mime TEXT NOT NULL, state TEXT NOT NULL, \
      upload TEXT) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS photo_fault (sha256 TEXT PRIMARY KEY, words TEXT NOT NULL) \
+     WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS aside (n INTEGER PRIMARY KEY)",
 ];
-const EMPTY: [&str; 5] = [
+const EMPTY: [&str; 7] = [
     "DELETE FROM meta WHERE key <> 'server'",
     "DELETE FROM entry",
     "DELETE FROM row",
     "DELETE FROM stream",
     "DELETE FROM photo",
+    "DELETE FROM photo_fault",
+    "DELETE FROM aside",
 ];
 const PUT: &str = "INSERT INTO meta (key, value) VALUES ($1, $2) \
      ON CONFLICT (key) DO UPDATE SET value = excluded.value";
@@ -46,9 +51,15 @@ const PUT_ROW: &str = "INSERT INTO row (shard, stream, id, json, marked) \
      VALUES ($1, $2, $3, $4, 0) ON CONFLICT (shard, stream, id) \
      DO UPDATE SET json = excluded.json, marked = 0";
 const PUT_PHOTO: &str = "INSERT INTO photo (sha256, path, record, unit, mime, state) \
-     VALUES ($1, $2, $3, $4, $5, 'waiting') ON CONFLICT (sha256) DO NOTHING";
+     VALUES ($1, $2, $3, $4, $5, 'waiting') ON CONFLICT (sha256) DO UPDATE SET \
+     state = CASE WHEN photo.state IN ('refused', 'replaced') THEN 'waiting' ELSE photo.state END";
+const PUT_FAULT: &str = "INSERT INTO photo_fault (sha256, words) VALUES ($1, $2) \
+     ON CONFLICT (sha256) DO UPDATE SET words = excluded.words";
 const COUNT_MISMATCH: &str = "INSERT INTO meta (key, value) VALUES ('mismatches', '1') \
      ON CONFLICT (key) DO UPDATE SET value = CAST(CAST(value AS INTEGER) + 1 AS TEXT)";
+
+/// Key of the note that the person's posts are to be asked for.
+pub const ASK_WHO: &str = "ask_who";
 
 type Tx = Transaction<'static, Sqlite>;
 
@@ -69,11 +80,17 @@ pub struct Waiting {
     pub upload: Option<String>,
 }
 
+/// A photograph that the server will never take, and why.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Refused {
+    pub sha256: String,
+    pub record: String,
+    pub words: String,
+}
+
 impl Store {
-    /// Opens the file in a folder, both made if absent.
+    /// Opens the file in a folder, made if absent.
     pub async fn open(home: &Path) -> Result<Self, Trouble> {
-        let made = tokio::fs::create_dir_all(home.join("photos")).await;
-        made.map_err(|error| Trouble::file(home, &error))?;
         let options = SqliteConnectOptions::new()
             .filename(home.join("phone.sqlite"))
             .create_if_missing(true)
@@ -110,6 +127,12 @@ impl Store {
         let gone = query("DELETE FROM meta WHERE key = $1").bind(key);
         gone.execute(&self.pool).await?;
         Ok(())
+    }
+
+    /// A number that changes when another window writes into the file, and never by own writes.
+    pub async fn version(&self) -> Result<i64, Trouble> {
+        let version = query_scalar("PRAGMA data_version");
+        Ok(version.fetch_one(&self.pool).await?)
     }
 
     /// Empties everything but the server's address, for the phone's next person.
@@ -166,15 +189,22 @@ impl Store {
         Ok(phone)
     }
 
-    /// Writes down new entries with their photographs, before anything is sent.
+    /// Writes down new entries with their photographs, before anything is sent. The photographs
+    /// of the record named in `replaced` that were refused are none any more.
     pub async fn append(
         &self,
         entries: &[Entry],
         photos: &[Photo],
         record: Uuid,
         unit: &str,
+        replaced: Option<Uuid>,
     ) -> Result<(), Trouble> {
         let mut tx = self.begin().await?;
+        if let Some(record) = replaced {
+            let text = "UPDATE photo SET state = 'replaced' WHERE record = $1 \
+                 AND state = 'refused'";
+            run(&mut tx, query(text).bind(record.to_string())).await?;
+        }
         for entry in entries {
             put_entry(&mut tx, entry).await?;
         }
@@ -195,9 +225,13 @@ impl Store {
         Ok(())
     }
 
-    /// Does all writes of an answer, or none.
-    pub async fn keep(&self, writes: &[Write]) -> Result<(), Trouble> {
+    /// Does all writes of an answer, or none. `ask_who`: the person's posts may have changed and
+    /// are to be asked for.
+    pub async fn keep(&self, writes: &[Write], ask_who: bool) -> Result<(), Trouble> {
         let mut tx = self.begin().await?;
+        if ask_who {
+            put(&mut tx, ASK_WHO, "1").await?;
+        }
         for write in writes {
             keep_one(&mut tx, write).await?;
         }
@@ -245,14 +279,44 @@ impl Store {
         Ok(())
     }
 
-    /// Notes what became of a photograph: `here` on the server, or `refused`.
-    pub async fn photo_state(&self, sha256: &str, state: &str) -> Result<(), Trouble> {
-        query("UPDATE photo SET state = $1 WHERE sha256 = $2")
-            .bind(state)
-            .bind(sha256)
-            .execute(&self.pool)
+    /// Numbers of the entries that their person has set aside.
+    pub async fn aside(&self) -> Result<BTreeSet<i64>, Trouble> {
+        let all: Vec<(i64,)> = query_as("SELECT n FROM aside")
+            .fetch_all(&self.pool)
             .await?;
+        Ok(all.into_iter().map(|(n,)| n).collect())
+    }
+
+    /// Sets an entry aside.
+    pub async fn set_aside(&self, n: i64) -> Result<(), Trouble> {
+        let text = "INSERT INTO aside (n) VALUES ($1) ON CONFLICT DO NOTHING";
+        query(text).bind(n).execute(&self.pool).await?;
         Ok(())
+    }
+
+    /// Notes that a photograph is on the server.
+    pub async fn photo_here(&self, sha256: &str) -> Result<(), Trouble> {
+        let text = "UPDATE photo SET state = 'here' WHERE sha256 = $1";
+        query(text).bind(sha256).execute(&self.pool).await?;
+        Ok(())
+    }
+
+    /// Notes that the server will never take a photograph, and why.
+    pub async fn photo_refused(&self, sha256: &str, words: &str) -> Result<(), Trouble> {
+        let mut tx = self.begin().await?;
+        let text = "UPDATE photo SET state = 'refused' WHERE sha256 = $1";
+        run(&mut tx, query(text).bind(sha256)).await?;
+        run(&mut tx, query(PUT_FAULT).bind(sha256).bind(words)).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Photographs that were refused and not replaced.
+    pub async fn photos_refused(&self) -> Result<Vec<Refused>, Trouble> {
+        let text = "SELECT p.sha256, p.record, COALESCE(f.words, '') AS words FROM photo p \
+             LEFT JOIN photo_fault f ON f.sha256 = p.sha256 WHERE p.state = 'refused' \
+             ORDER BY p.sha256";
+        Ok(query_as(text).fetch_all(&self.pool).await?)
     }
 
     /// Folds the journal into the file and closes it.
@@ -360,9 +424,10 @@ mod tests {
     async fn what_was_written_is_there_when_the_phone_starts_again() {
         let name = format!("xiangyi-phone-{}", Entropy::system().crockford(8));
         let home = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&home).expect("a temporary folder");
         let store = Store::open(&home).await.expect("a folder");
         let entries = [entry(1), entry(2)];
-        let appended = store.append(&entries, &[], Uuid::nil(), "430121001");
+        let appended = store.append(&entries, &[], Uuid::nil(), "430121001", None);
         appended.await.expect("two entries");
         let stream = StreamRef {
             shard: 430_121,
@@ -375,7 +440,7 @@ mod tests {
             Write::Mismatch,
             Write::Mismatch,
         ];
-        store.keep(&writes).await.expect("one transaction");
+        store.keep(&writes, false).await.expect("one transaction");
         store.close().await;
         let phone = Store::open(&home).await.expect("a folder");
         let phone = phone.load().await.expect("what was kept");

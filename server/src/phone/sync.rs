@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use reqwest::Method;
+use serde_json::json;
 use uuid::Uuid;
 use xiangyi_proto::exchange::{Answer, ClientBuild, Exchange};
 use xiangyi_proto::kinds::Kind;
@@ -15,7 +16,7 @@ use xiangyi_proto::time::DAY_MS;
 use xiangyi_sync::phone::{Entry, Phone, Place, Write};
 
 use super::http::Ask;
-use super::{Handset, Trouble};
+use super::{Handset, Trouble, turn};
 
 /// Exchanges of one sync: 200 full pages are 100 MB, more than any phone holds.
 pub const ROUNDS_MAX: usize = 200;
@@ -36,8 +37,12 @@ pub struct Told {
     /// Photographs that arrived at the server.
     pub photos: usize,
     pub rounds: usize,
+    /// The person's posts, in words, when they are others than before.
+    pub posts: Option<Vec<String>>,
     /// What did not work, in words.
     pub troubles: Vec<String>,
+    /// How many of these are photographs that the server will never take.
+    pub refused_photos: usize,
     resets: usize,
     mends: usize,
 }
@@ -65,11 +70,15 @@ impl Handset {
     /// # Errors
     /// When no answer comes or the server refuses the whole request; the outbox stays as it is.
     pub async fn sync(&mut self, rounds: usize) -> Result<Told, Trouble> {
+        self.pause();
+        let _turn = turn::take(&self.home, turn::SYNC).await?;
+        self.resume().await?;
         let mut told = Told::default();
         self.exchanges(rounds, &mut told).await?;
         if self.send_photos(&mut told).await? {
             self.exchanges(rounds, &mut told).await?;
         }
+        self.follow(&mut told).await?;
         Ok(told)
     }
 
@@ -110,7 +119,7 @@ impl Handset {
     async fn take(&mut self, answer: Answer, told: &mut Told) -> Result<bool, Trouble> {
         let more = answer.pull.as_ref().is_some_and(|pull| pull.more);
         let writes = self.state.absorb(answer, self.wall_ms());
-        self.store.keep(&writes).await?;
+        self.store.keep(&writes, moves(&writes)).await?;
         for write in &writes {
             self.state.write(write);
         }
@@ -137,7 +146,10 @@ impl Handset {
         let ask = Ask::post("/v1/sync", json.to_vec());
         let mut tries = 1;
         loop {
-            let trouble = match self.call(&ask).await {
+            self.pause();
+            let called = self.call(&ask).await;
+            self.resume().await?;
+            let trouble = match called {
                 Ok(reply) => return reply.json(),
                 Err(trouble) => trouble,
             };
@@ -162,7 +174,7 @@ impl Handset {
         }
         if code == problem::CURSOR_INVALID.name && self.state.cursor.is_some() {
             let write = Write::Cursor(None);
-            self.store.keep(std::slice::from_ref(&write)).await?;
+            self.store.keep(std::slice::from_ref(&write), false).await?;
             self.state.write(&write);
             return Ok(());
         }
@@ -174,7 +186,12 @@ impl Handset {
     /// # Errors
     /// When no answer comes.
     pub async fn wait(&mut self) -> Result<bool, Trouble> {
-        let reply = self.call(&Ask::bare(Method::POST, "/v1/sync/wait")).await?;
+        // With the cursor, what came since the last pull rings at once.
+        let ask = match &self.state.cursor {
+            Some(cursor) => Ask::json("/v1/sync/wait", &json!({ "cursor": cursor })),
+            None => Ask::bare(Method::POST, "/v1/sync/wait"),
+        };
+        let reply = self.call(&ask).await?;
         Ok(reply.status == 200)
     }
 
@@ -197,6 +214,15 @@ impl Handset {
         }
         Ok(phone)
     }
+}
+
+/// Whether the view changed, or a grant was given or ended: the person may be at another station.
+fn moves(writes: &[Write]) -> bool {
+    writes.iter().any(|write| match write {
+        Write::Enter(_) | Write::Leave(_) => true,
+        Write::Put(_, _, row) => row.kind == Kind::Grant.name(),
+        _ => false,
+    })
 }
 
 fn asked(phone: &Phone, clock: xiangyi_proto::exchange::PhoneClock, photos: usize) -> Exchange {

@@ -68,12 +68,28 @@ impl std::fmt::Display for Trouble {
                 f,
                 "服务器回答 {status}，没有说明。\n  The server answered {status} without words."
             ),
-            Self::Store(error) => {
-                write!(f, "手机的存储出错。\n  The phone's storage failed: {error}")
-            }
+            Self::Store(error) if is_full(error) => write!(
+                f,
+                "手机存不下了，这一步没有记下，之前的都还在；请清理空间再做一次。\n  The phone is \
+                 full: this was not written down, everything before it is still here. Free some \
+                 space and do it again ({error})."
+            ),
+            Self::Store(error) => write!(
+                f,
+                "手机的存储出错，这一步没有记下，之前的都还在。\n  The phone's storage failed: \
+                 this was not written down, everything before it is still here ({error})."
+            ),
             Self::Words(zh, en) => write!(f, "{zh}\n  {en}"),
         }
     }
+}
+
+/// Whether a write found no room: the disk is full, or a file may not grow.
+fn is_full(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    let code = code.and_then(|code| code.parse::<i64>().ok());
+    // SQLITE_FULL and SQLITE_IOERR_WRITE.
+    matches!(code, Some(13 | 778))
 }
 
 impl std::error::Error for Trouble {}

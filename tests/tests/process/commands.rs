@@ -1,0 +1,217 @@
+//! `xiangyi people` beside a running server, and `xiangyi pack check`.
+
+use std::fs;
+
+use xiangyi_proto::pack::STARTER;
+use xiangyi_tests::program::Said;
+use xiangyi_tests::scratch::Scratch;
+
+use crate::{PASSWORD, STATION, VILLAGE, WORKER, XIANGYI, data, demo};
+
+const OTHER_STATION: &str = "430121002";
+const OTHER_VILLAGE: &str = "430121002001";
+
+async fn people(folder: &str, args: &[&str]) -> Said {
+    let all = ["people", args[0], "--data", folder];
+    let all: Vec<&str> = all.iter().chain(&args[1..]).copied().collect();
+    XIANGYI.run(&all).await
+}
+
+#[tokio::test]
+async fn a_phone_follows_its_person_to_another_station() {
+    let scratch = Scratch::new("process");
+    let serving = demo(scratch.path(), &[]).await;
+    let folder = scratch.path().join("data").display().to_string();
+    let phone = XIANGYI.hand(&scratch.path().join("phone"), &serving.base);
+    phone.does(&["sign-in", WORKER, PASSWORD]).await;
+    phone.does(&["check-in", "--village", VILLAGE]).await;
+    phone.does(&["sync"]).await;
+    let streams = phone.does(&["show", "streams"]).await;
+    assert!(streams.contains(&format!("station:{STATION}")), "{streams}");
+
+    people(&folder, &["revoke", WORKER, "worker", STATION])
+        .await
+        .good();
+    people(&folder, &["grant", WORKER, "worker", OTHER_STATION])
+        .await
+        .good();
+    let list = people(&folder, &["list", WORKER]).await;
+    let list: Vec<&str> = list.good().lines().collect();
+    let line = |unit: &str| list.iter().find(|line| line.contains(unit));
+    assert!(
+        line(OTHER_STATION).is_some_and(|line| line.ends_with("open")),
+        "{list:?}"
+    );
+    assert!(
+        line(STATION).is_some_and(|line| !line.ends_with("open")),
+        "{list:?}"
+    );
+
+    let told = phone.does(&["sync"]).await;
+    assert!(
+        told.contains("岗位") && told.contains(OTHER_STATION),
+        "it says so: {told}"
+    );
+    let streams = phone.does(&["show", "streams"]).await;
+    assert!(
+        !streams.contains(&format!("station:{STATION}")),
+        "{streams}"
+    );
+    let id = phone
+        .records(&["check-in", "--village", OTHER_VILLAGE])
+        .await;
+    let told = phone.does(&["sync"]).await;
+    assert!(told.contains("已收下"), "filed at the new station: {told}");
+    let streams = phone.does(&["show", "streams"]).await;
+    assert!(
+        streams.contains(&format!("station:{OTHER_STATION}")),
+        "{streams}"
+    );
+    let worker = serving.nobody().sign_in(WORKER).await;
+    let path = format!("/v1/check-ins/{id}?unit={OTHER_STATION}");
+    let stored = worker.get(&path).await.good();
+    assert_eq!(stored["unit"], OTHER_STATION, "{stored}");
+}
+
+#[tokio::test]
+async fn a_phone_without_a_station_says_so_and_files_nothing() {
+    let scratch = Scratch::new("process");
+    let serving = demo(scratch.path(), &[]).await;
+    let folder = scratch.path().join("data").display().to_string();
+    let phone = XIANGYI.hand(&scratch.path().join("phone"), &serving.base);
+    phone.does(&["sign-in", WORKER, PASSWORD]).await;
+    phone.does(&["sync"]).await;
+    people(&folder, &["revoke", WORKER, "worker", STATION])
+        .await
+        .good();
+    phone.does(&["sync"]).await;
+    let said = phone.run(&["check-in", "--village", VILLAGE]).await;
+    assert!(said.bad().contains("岗位"), "{said:?}");
+    people(&folder, &["grant", WORKER, "worker", STATION])
+        .await
+        .good();
+    phone.does(&["sync"]).await;
+    phone.does(&["check-in", "--village", VILLAGE]).await;
+}
+
+#[tokio::test]
+async fn wrong_words_about_people_are_named() {
+    let scratch = Scratch::new("process");
+    let _serving = demo(scratch.path(), &[]).await;
+    let folder = scratch.path().join("data").display().to_string();
+    let nobody = "13811112222";
+    for (args, why) in [
+        (&["grant", WORKER, "wroker", STATION][..], "no role wroker"),
+        (&["grant", WORKER, "worker", "43012"], "not a unit"),
+        (
+            &["grant", WORKER, "worker", "430121999"],
+            "no unit 430121999",
+        ),
+        (
+            &["grant", nobody, "worker", STATION],
+            "nobody has this telephone",
+        ),
+        (
+            &["grant", WORKER, "worker", STATION, "--from", "2026-13-01"],
+            "not a day",
+        ),
+        (
+            &[
+                "grant",
+                WORKER,
+                "worker",
+                STATION,
+                "--from",
+                "2026-05-02",
+                "--to",
+                "2026-05-01",
+            ],
+            "ends before it begins",
+        ),
+        (
+            &["revoke", WORKER, "worker", OTHER_STATION],
+            "no such open grant",
+        ),
+        (&["revoke", WORKER, "worker"], "required"),
+        (&["grant", WORKER, "worker", STATION], "already"),
+        (&["add", WORKER, "重复"], "already"),
+        (&["add", "123", "短号"], "eleven digits"),
+        (&["list", nobody], "nobody has this telephone"),
+    ] {
+        let said = people(&folder, args).await;
+        assert!(said.bad().contains(why), "{args:?}: {said:?}");
+    }
+    let elsewhere = scratch.path().join("misspelt").display().to_string();
+    let said = people(&elsewhere, &["list", WORKER]).await;
+    assert!(said.bad().contains("--data"), "{said:?}");
+    let list = people(&folder, &["list", WORKER]).await;
+    assert_eq!(list.good().lines().count(), 1, "nothing was granted");
+}
+
+/// The number of the line on which a rule of the starter pack begins.
+fn line_of(rule: &str) -> usize {
+    let begins = format!("- id: {rule}");
+    let before = STARTER.lines().take_while(|line| line.trim() != begins);
+    before.count() + 1
+}
+
+#[tokio::test]
+async fn a_sound_pack_is_counted() {
+    let said = XIANGYI
+        .run(&["pack", "check", &data("../../proto/packs/43.yaml")])
+        .await;
+    assert!(said.good().contains("pack 43 version 1: sound"), "{said:?}");
+}
+
+#[tokio::test]
+async fn each_fault_of_a_pack_is_told_with_its_rule_and_place() {
+    let scratch = Scratch::new("process");
+    let file = scratch.path().join("pack.yaml").display().to_string();
+    let condition = r#"'record.work_category == "licensing"'"#;
+    let table = [
+        (
+            "NL-A01",
+            "when (column 7)",
+            condition,
+            r#"'record.work_categry == "x"'"#,
+            "work_categry",
+        ),
+        (
+            "NL-A01",
+            "when",
+            condition,
+            "'record.work_category =='",
+            "Syntax error",
+        ),
+        (
+            "NL-A01",
+            "when",
+            condition,
+            "'record.work_category'",
+            "not boolean",
+        ),
+        (
+            "NL-A01.text",
+            "mentions",
+            "mentions: licence",
+            "mentions: license",
+            "license",
+        ),
+    ];
+    for (rule, place, from, to, why) in table {
+        fs::write(&file, STARTER.replacen(from, to, 1)).expect("written");
+        let said = XIANGYI.run(&["pack", "check", &file]).await;
+        let at = format!("line {}: rule {rule}: {place}", line_of(rule));
+        let words = said.bad();
+        assert!(
+            words.contains(&at) && words.contains(why),
+            "{to}: {at}: {said:?}"
+        );
+        assert!(words.contains("is not sound"), "{said:?}");
+    }
+    let said = XIANGYI.run(&["pack", "check", "/nowhere/pack.yaml"]).await;
+    assert!(said.bad().contains("/nowhere/pack.yaml"), "{said:?}");
+    fs::write(&file, STARTER.replacen("\nrules:", "\nrules: [", 1)).expect("written");
+    let said = XIANGYI.run(&["pack", "check", &file]).await;
+    assert!(said.bad().contains("line "), "{said:?}");
+}
