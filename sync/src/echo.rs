@@ -95,8 +95,9 @@ mod tests {
 
     fn raw(body: &Map<String, Value>) -> String {
         let id = Uuid::from_u128(7);
-        json!({"n": 1, "op": "create", "kind": "visit", "unit": "430121101", "id": id, "body": body})
-            .to_string()
+        let told = json!({"n": 1, "op": "create", "kind": "visit", "unit": "430121101",
+            "id": id, "body": body});
+        told.to_string()
     }
 
     #[test]

@@ -356,8 +356,7 @@ async fn rung(
                     return;
                 }
             }
-            Err(RecvError::Lagged(_)) => return,
-            Err(RecvError::Closed) => std::future::pending::<()>().await,
+            Err(RecvError::Lagged(_) | RecvError::Closed) => return,
         }
     }
 }

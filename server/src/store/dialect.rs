@@ -34,8 +34,8 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Prepared statements a connection keeps: 100 plain ones and 8 sizes of 25 bulk texts.
 const STATEMENTS: usize = 320;
 
-/// Pages of the writing connection's cache in KiB, negative as the engine wants it: the upper levels
-/// of every index and what a busy hour writes. It grows with use; at rest it is empty.
+/// The writing connection's cache of pages in KiB, negative as the engine wants it: the upper
+/// levels of every index and what a busy hour writes. It grows with use; at rest it is empty.
 const WRITER_CACHE: &str = "-32768";
 /// Pages after which the journal is folded in: 16 MiB, a few seconds of the busiest hour, so that
 /// a page that changes with every commit is not written twice each time.

@@ -10,7 +10,7 @@ use xiangyi_tests::on_both;
 use super::{UNIT, check_in, id, names, visit, with};
 
 /// The row of a record in the phone's own mailbox.
-fn own_row<'a>(page: &'a Value, number: u32) -> &'a Value {
+fn own_row(page: &Value, number: u32) -> &Value {
     let changes = page["changes"].as_array().expect("changes");
     let mailbox = |changes: &&Value| {
         changes["stream"]

@@ -1,8 +1,11 @@
 //! Committing: everything a batch lists, at once, under the unique keys of a database.
 
+use std::collections::BTreeMap;
+
 use xiangyi_proto::ids::{DeviceId, RecordId, Seq};
 use xiangyi_sync::effects::{Effects, LogWrite, RowWrite};
 use xiangyi_sync::policy::Fact;
+use xiangyi_sync::world::Held;
 
 use super::{County, HeldRow, Store, Stream};
 use crate::story::{Check, holds};
@@ -47,25 +50,7 @@ impl County {
         let gone = |fact: &Fact| effects.facts_gone.contains(&fact.record);
         self.facts.retain(|fact| !gone(fact));
         self.facts.extend(effects.facts);
-        for (id, held) in effects.held {
-            match held {
-                None => drop(self.held.remove(&id)),
-                Some(held) => {
-                    let item = serde_json::to_string(&held.item);
-                    let row = HeldRow {
-                        item: item.expect("an item can be written"),
-                        record: held.item.mutation.id,
-                        device: held.item.device,
-                        reason: held.reason,
-                        rule: held.rule,
-                        until_at: held.until_at,
-                        escalated: held.escalated,
-                        needs: held.needs,
-                    };
-                    self.held.insert(id, row);
-                }
-            }
-        }
+        self.hold(effects.held);
         self.slots.extend(effects.slots);
         self.claims.extend(effects.claims);
         self.refusals.extend(effects.refusals);
@@ -90,6 +75,27 @@ impl County {
         }
         self.next_n.extend(effects.next_n);
         Ok(())
+    }
+
+    fn hold(&mut self, changes: BTreeMap<RecordId, Option<Held>>) {
+        for (id, held) in changes {
+            let Some(held) = held else {
+                self.held.remove(&id);
+                continue;
+            };
+            let item = serde_json::to_string(&held.item);
+            let row = HeldRow {
+                item: item.expect("an item can be written"),
+                record: held.item.mutation.id,
+                device: held.item.device,
+                reason: held.reason,
+                rule: held.rule,
+                until_at: held.until_at,
+                escalated: held.escalated,
+                needs: held.needs,
+            };
+            self.held.insert(id, row);
+        }
     }
 
     fn write_log(&mut self, row: LogWrite) -> Check {
