@@ -22,6 +22,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tower::ServiceExt;
+use xiangyi_proto::limits::WAIT_SECONDS_MAX;
 use xiangyi_proto::problem;
 
 use crate::problem::ApiError;
@@ -56,6 +57,8 @@ pub struct Lines {
     pub body: Duration,
     pub at_once: u32,
     pub stop: Duration,
+    /// How long a long poll may last.
+    pub wait: Duration,
 }
 
 impl Default for Lines {
@@ -66,6 +69,7 @@ impl Default for Lines {
             body: BODY,
             at_once: AT_ONCE,
             stop: STOP,
+            wait: Duration::from_secs(WAIT_SECONDS_MAX),
         }
     }
 }

@@ -66,6 +66,13 @@ async fn the_county_sees_its_field_work() {
     let refused = push(&worker, &device, 2, "visit", body).await;
     assert_eq!(refused["verdict"], "rejected", "{refused}");
     browser.wait_for("refusal-row", "行动方案").await;
+    // What still waits on a phone is told, so that a quiet phone is not read as an idle one.
+    let said = json!({ "protocol": 1, "device": device,
+        "unsent": { "records": 12, "photos": 3, "oldest_ms": 10_800_000 } });
+    worker.post("/v1/sync", &said).await.good();
+    let body = visit(now - 14_400_000, &village, None);
+    push(&worker, &device, 3, "visit", body).await;
+    browser.wait_for("station-row", "12 条待上传").await;
     browser.click("lang").await;
     browser
         .wait("document.documentElement.lang.startsWith('en')")

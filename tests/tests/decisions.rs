@@ -331,3 +331,104 @@ on_both!(a_freed_place_is_offered_and_passed_on, |engine| {
         "{verdict}"
     );
 });
+
+on_both!(an_appeal_is_turned_down_and_the_refusal_stands, |engine| {
+    let harness = Harness::start(engine).await;
+    let worker = harness.worker(1).await;
+    let reviewer = harness.reviewer(1).await;
+    let id = "01920000-0000-7000-8000-00000000d011";
+    let body = visit(START - 5 * HOUR, 60, approved());
+    let ask = json!({ "unit": UNIT, "id": id, "body": body });
+    let (_, verdict) = post(&worker, "/v1/visits", "a", ask).await;
+    let refusal = verdict["refusal"].as_str().expect("a receipt").to_owned();
+    let appeal = json!({ "unit": UNIT, "id": id, "refusal": refusal, "reason": "我只是转告",
+                         "body": body });
+    assert_eq!(post(&worker, "/v1/visits", "b", appeal).await.0, 202);
+    let upheld = json!({ "unit": "430121", "body": {
+        "record": id, "decision": "upheld", "reason": "写明由本人审批" } });
+    let (status, verdict) = post(&reviewer, "/v1/reviews", "c", upheld).await;
+    assert_eq!(status, 201, "{verdict}");
+    let receipt = format!("/v1/refusals/{refusal}?unit={UNIT}");
+    assert_eq!(worker.get(&receipt).await.good()["body"]["state"], "upheld");
+    let stored = worker.get(&format!("/v1/visits/{id}?unit={UNIT}")).await;
+    stored.problem(404, "not-found");
+    assert!(list(&worker, "held").await.is_empty());
+});
+
+on_both!(
+    a_hold_is_refused_with_a_receipt_and_may_be_appealed,
+    |engine| {
+        let harness = Harness::start(engine).await;
+        let worker = harness.worker(1).await;
+        let (first, second) = (harness.reviewer(1).await, harness.reviewer(2).await);
+        let id = "01920000-0000-7000-8000-00000000d012";
+        let card = json!({ "handed_over": [{ "kind": "bank_card", "what": "社保卡" }] });
+        let body = visit(START - 5 * HOUR, 60, card);
+        let ask = json!({ "unit": UNIT, "id": id, "body": body });
+        assert_eq!(post(&worker, "/v1/visits", "a", ask).await.0, 202);
+        let review = |decision: &str| {
+            json!({ "unit": "430121", "body": {
+            "record": id, "decision": decision, "reason": "卡仍在工作人员手中" } })
+        };
+        let (status, verdict) = post(&first, "/v1/reviews", "b", review("refuse")).await;
+        assert_eq!(status, 201, "{verdict}");
+        let receipts = list(&worker, "refusals").await;
+        assert_eq!(receipts.len(), 1, "{receipts:?}");
+        assert_eq!(receipts[0]["body"]["pack"], "review");
+        let appeal = json!({ "unit": UNIT, "id": id, "refusal": receipts[0]["id"],
+                         "reason": "当场归还", "body": body });
+        let (status, verdict) = post(&worker, "/v1/visits", "c", appeal).await;
+        assert_eq!(status, 202, "{verdict}");
+        let (status, verdict) = post(&first, "/v1/reviews", "d", review("changed")).await;
+        let told = (status, &verdict["rule"]["id"]);
+        assert_eq!(told, (422, &json!("second-reviewer")), "{verdict}");
+        let (status, verdict) = post(&second, "/v1/reviews", "e", review("list_wrong")).await;
+        assert_eq!(status, 201, "{verdict}");
+        let stored = worker.get(&format!("/v1/visits/{id}?unit={UNIT}")).await;
+        assert_eq!(stored.good()["body"]["state"], "submitted");
+    }
+);
+
+on_both!(a_visit_is_returned_corrected_and_approved, |engine| {
+    let harness = Harness::start(engine).await;
+    let worker = harness.worker(1).await;
+    let reviewer = harness.reviewer(1).await;
+    let id = "01920000-0000-7000-8000-00000000d013";
+    let path = format!("/v1/visits/{id}?unit={UNIT}");
+    let body = visit(START - 5 * HOUR, 60, json!({}));
+    let ask = json!({ "unit": UNIT, "id": id, "body": body });
+    assert_eq!(post(&worker, "/v1/visits", "a", ask).await.0, 201);
+    let review = |decision: &str| {
+        json!({ "unit": "430121", "body": {
+            "record": id, "decision": decision, "reason": "请补写结果" } })
+    };
+    let patch = |key: &'static str, base: i64, text: &str| {
+        let ask = json!({ "unit": UNIT, "base": base, "set": { "/result": text } });
+        let request = worker.request(reqwest::Method::PATCH, &format!("/v1/visits/{id}"));
+        xiangyi_tests::actor::send(request.header("idempotency-key", key).json(&ask))
+    };
+    assert_eq!(
+        post(&reviewer, "/v1/reviews", "b", review("return"))
+            .await
+            .0,
+        201
+    );
+    let returned = worker.get(&path).await.good();
+    assert_eq!(returned["body"]["state"], "returned", "{returned}");
+    let rev = returned["rev"].as_i64().expect("a revision");
+    patch("c", rev, "血压平稳，已约下次").await.good();
+    let again = worker.get(&path).await.good();
+    assert_eq!(again["body"]["state"], "submitted", "{again}");
+    assert_eq!(
+        post(&reviewer, "/v1/reviews", "d", review("approve"))
+            .await
+            .0,
+        201
+    );
+    let approved = worker.get(&path).await.good();
+    assert_eq!(approved["body"]["state"], "approved", "{approved}");
+    let rev = approved["rev"].as_i64().expect("a revision");
+    let locked = patch("e", rev, "再改一改").await;
+    let problem = locked.problem(422, "record-rejected");
+    assert_eq!(problem["verdict"]["rule"]["id"], "locked", "{problem}");
+});

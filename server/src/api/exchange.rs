@@ -296,9 +296,8 @@ pub async fn wait(
         .into_iter()
         .map(|stream| (stream.shard, stream.stream))
         .collect();
-    let limit = std::time::Duration::from_secs(xiangyi_proto::limits::WAIT_SECONDS_MAX);
     Ok(
-        match tokio::time::timeout(limit, rung(&mut rings, &streams)).await {
+        match tokio::time::timeout(app.lines.wait, rung(&mut rings, &streams)).await {
             Ok(()) => poke(),
             Err(_) => StatusCode::NO_CONTENT.into_response(),
         },

@@ -7,6 +7,8 @@ mod items;
 mod live;
 mod pages;
 mod photographs;
+mod poison;
+mod sealed;
 mod shelf;
 mod verdicts;
 mod waits;

@@ -134,3 +134,15 @@ on_both!(a_wait_is_refused_for_a_bad_cursor, |engine| {
     );
     assert_eq!(harness.app.live.listeners(), 0, "nobody is left waiting");
 });
+
+on_both!(a_wait_in_which_nothing_moves_ends_empty, |engine| {
+    let harness = Harness::with_settings(engine, |config| {
+        config.lines.wait = std::time::Duration::from_millis(50);
+    });
+    let harness = harness.await;
+    let phone = harness.worker(1).await.phone().await;
+    let cursor = cursor(&phone).await;
+    let request = phone.actor.request(Method::POST, "/v1/sync/wait");
+    let reply = send(request.json(&json!({ "cursor": cursor }))).await;
+    assert_eq!((reply.status.as_u16(), reply.text.as_str()), (204, ""));
+});

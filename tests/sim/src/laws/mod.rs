@@ -81,6 +81,7 @@ pub fn after_commit(ledger: &mut Ledger, store: &Store, commit: &Commit) -> Chec
     let county = &store.counties[&commit.shard];
     verdicts::law_2_no_double_effect(ledger, commit)?;
     verdicts::law_4_together(county, commit)?;
+    verdicts::law_23_what_judged(commit)?;
     records::law_17_no_resurrection(ledger, county, commit)?;
     records::law_20_check_ins_never_change(county, commit)?;
     records::law_21_approved_is_locked(county, commit)?;

@@ -39,6 +39,31 @@ pub fn law_2_no_double_effect(ledger: &mut Ledger, commit: &Commit) -> Check {
     Ok(())
 }
 
+/// 23: what is stored names the packs that judged it; what a pack refused names pack, version, rule
+/// and clause.
+pub fn law_23_what_judged(commit: &Commit) -> Check {
+    for row in &commit.log {
+        let verdict = row.verdict.was.as_deref().unwrap_or(&row.verdict);
+        let stored = row.verdict.verdict.is_stored();
+        let named = row
+            .packs
+            .as_deref()
+            .is_some_and(|packs| packs.contains('@'));
+        holds("23", named || !stored, || {
+            format!("{} {} is stored and names no pack", row.device, row.n)
+        })?;
+        let rule = verdict.rule.as_ref().filter(|rule| !rule.pack.is_empty());
+        if let Some(rule) = rule.filter(|_| verdict.verdict == VerdictName::Rejected) {
+            let whole = !rule.id.is_empty() && !rule.clause.is_empty();
+            let counted = rule.version > 0 || rule.pack == "review";
+            holds("23", whole && counted && verdict.refusal.is_some(), || {
+                format!("{} {} is refused by {rule:?}", row.device, row.n)
+            })?;
+        }
+    }
+    Ok(())
+}
+
 /// 3: the same mutation always gets the same answer, or the final one since.
 pub fn law_3_same_verdict(
     ledger: &mut Ledger,
