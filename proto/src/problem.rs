@@ -129,6 +129,11 @@ pub const FIELD_CODES: &[(&str, &str, &str)] = &[
     ),
     ("too-long", "内容太长。", "This is too long."),
     ("list-too-long", "条目太多。", "There are too many entries."),
+    (
+        "bad-text",
+        "文字里有无法保存的字符，请删去重写。",
+        "The text holds a character that cannot be kept. Take it out.",
+    ),
     ("unknown-code", "不认识的选项。", "This code is not known."),
     (
         "unknown-kind",

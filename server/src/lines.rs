@@ -40,6 +40,8 @@ const BODY: Duration = Duration::from_secs(360);
 /// Lines at once: a phone for each of 8,000 social workers of the province, and as many again; a
 /// quiet line takes about 12 KB. Further ones wait in the kernel's queue.
 const AT_ONCE: u32 = 16_384;
+/// For how long live events may be silent: proxies cut silent lines after 30 to 60 s.
+const PING: Duration = Duration::from_secs(20);
 /// For how long a stop waits for what is under way; long polls last 25 s and may be cut.
 const STOP: Duration = Duration::from_secs(20);
 /// Pause after a connection could not be accepted: too many open files pass by themselves.
@@ -59,6 +61,8 @@ pub struct Lines {
     pub stop: Duration,
     /// How long a long poll may last.
     pub wait: Duration,
+    /// How long a line of live events may be silent; half of it, how often grants are looked at.
+    pub ping: Duration,
 }
 
 impl Default for Lines {
@@ -70,6 +74,7 @@ impl Default for Lines {
             at_once: AT_ONCE,
             stop: STOP,
             wait: Duration::from_secs(WAIT_SECONDS_MAX),
+            ping: PING,
         }
     }
 }

@@ -110,6 +110,10 @@ pub async fn gone_names(
     old: Option<&Cursor>,
 ) -> Result<BTreeMap<(i64, i64), String>, StoreError> {
     let mut names = BTreeMap::new();
+    let gone: Vec<(i64, i64)> = gone(view, old).collect();
+    if gone.is_empty() {
+        return Ok(names);
+    }
     let grants = views::grants(tx, person).await?;
     let had = |name: &str| match name.split_once(':') {
         Some(("person", id)) => id == person,
@@ -118,17 +122,23 @@ pub async fn gone_names(
             .iter()
             .any(|grant| unit.starts_with(&grant.unit) || grant.unit.starts_with(unit)),
     };
-    for place in old.iter().flat_map(|old| &old.shards) {
-        let here = view.shards.iter().find(|shard| shard.shard == place.shard);
-        for id in &place.streams {
-            let seen = here.is_some_and(|shard| shard.streams.iter().any(|s| s.id == *id));
-            if !seen
-                && let Some(name) = shards::name_of(tx, place.shard, *id).await?
-                && had(&name)
-            {
-                names.insert((place.shard, *id), name);
-            }
+    for (shard, id) in gone {
+        if let Some(name) = shards::name_of(tx, shard, id).await?
+            && had(&name)
+        {
+            names.insert((shard, id), name);
         }
     }
     Ok(names)
+}
+
+/// Streams that the cursor holds and the view does not.
+fn gone(view: &View, old: Option<&Cursor>) -> impl Iterator<Item = (i64, i64)> {
+    let here = |shard: i64, id: i64| {
+        let mut shards = view.shards.iter().filter(|here| here.shard == shard);
+        shards.any(|here| here.streams.iter().any(|stream| stream.id == id))
+    };
+    let places = old.into_iter().flat_map(|old| &old.shards);
+    let all = places.flat_map(|place| place.streams.iter().map(|id| (place.shard, *id)));
+    all.filter(move |(shard, id)| !here(*shard, *id))
 }

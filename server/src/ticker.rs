@@ -20,7 +20,6 @@ const TIMERS_MAX: i64 = 200;
 
 /// Runs for ever.
 pub async fn run(app: App) {
-    let mut heads = BTreeMap::new();
     let mut tick = tokio::time::interval(EVERY);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -31,23 +30,21 @@ pub async fn run(app: App) {
         if let Err(error) = app.heard.write(&app.db).await {
             tracing::warn!(%error, "what phones said of themselves could not be written");
         }
-        if let Err(error) = ring_for_others(&app, &mut heads).await {
+        if let Err(error) = look_for_others(&app).await {
             tracing::warn!(%error, "heads could not be read");
         }
     }
 }
 
-/// Commits of another node, or of a command beside this server, ring here too: heads are
-/// compared each second. Rings from this node
-/// come at once and only make this one quiet.
-async fn ring_for_others(app: &App, known: &mut BTreeMap<i64, i64>) -> Result<(), StoreError> {
-    let mut tx = app.db.read().await?;
+/// Commits of another node, or of a command beside this server, ring here too: heads are compared
+/// each second.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn look_for_others(app: &App) -> Result<(), StoreError> {
+    let mut tx = app.db.glance().await?;
     for head in shards::heads(&mut tx).await? {
-        let before = known.insert(head.id, head.head_seq);
-        if before.is_some_and(|before| before < head.head_seq) {
-            app.live
-                .ring(Shard(head.id), head.head_seq, std::iter::empty());
-        }
+        app.live.look(Shard(head.id), head.head_seq);
     }
     Ok(())
 }

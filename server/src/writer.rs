@@ -267,17 +267,17 @@ async fn commit(shared: &Shared, works: &[(Shard, Work)]) -> Result<Vec<Done>, F
     let mut rings = Vec::new();
     for (shard, indexes) in by_shard {
         let mine: Vec<&Work> = indexes.iter().map(|index| &works[*index].1).collect();
-        let (outcomes, saved, head) = in_shard(shared, &mut tx, shard, &mine, &env).await?;
+        let (outcomes, saved, heads) = in_shard(shared, &mut tx, shard, &mine, &env).await?;
         for (index, outcome) in indexes.into_iter().zip(outcomes) {
             done[index] = Some(outcome);
         }
-        rings.push((shard, saved, head));
+        rings.push((shard, saved, heads));
     }
     tx.commit().await?;
-    for (shard, saved, head) in rings {
+    for (shard, saved, heads) in rings {
         saved.keys.keep(&shared.sealer);
         shared.stream_ids.keep(shard, &saved.streams);
-        shared.live.ring(shard, head, saved.streams.keys());
+        shared.live.ring(shard, heads, saved.streams.keys());
     }
     Ok(done
         .into_iter()
@@ -291,7 +291,7 @@ async fn in_shard(
     shard: Shard,
     works: &[&Work],
     env: &Env<'_>,
-) -> Result<(Vec<Done>, Saved, Seq), Fault> {
+) -> Result<(Vec<Done>, Saved, (Seq, Seq)), Fault> {
     let counter = shards::lock(tx, shard).await?;
     let mut world = World::new(shard, counter.head_seq);
     let mut items: Vec<Admitted> = Vec::new();
@@ -308,7 +308,7 @@ async fn in_shard(
     let with = (&shared.sealer, &shared.entropy, &*shared.stream_ids);
     let saved = save::save(tx, shard, &world.effects, &counter.chain, with).await?;
     shards::advance(tx, shard, world.head, &saved.chain).await?;
-    Ok((done, saved, world.head))
+    Ok((done, saved, (counter.head_seq, world.head)))
 }
 
 /// Loads until the rules ask for nothing more.

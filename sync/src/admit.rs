@@ -197,8 +197,52 @@ fn lenient(text: &str, faults: &mut Faults) -> Result<Mutation, Nameless> {
     })
 }
 
+/// Says where a body holds a text that no database of ours can keep.
+fn zero_in(value: &Value, at: &str) -> Option<String> {
+    match value {
+        Value::String(text) => text.contains('\0').then(|| at.to_owned()),
+        Value::Array(list) => {
+            let mut places = list.iter().enumerate();
+            places.find_map(|(index, value)| zero_in(value, &format!("{at}/{index}")))
+        }
+        Value::Object(members) => members.iter().find_map(|(name, value)| {
+            let named = name.contains('\0').then(|| at.to_owned());
+            named.or_else(|| zero_in(value, &format!("{at}/{name}")))
+        }),
+        _ => None,
+    }
+}
+
+/// A character that cannot be kept is a fault wherever it stands.
+fn zeros(mutation: &Mutation, faults: &mut Faults) {
+    let mut values: Vec<(&str, &Value)> = mutation.body.iter().map(|body| ("", body)).collect();
+    let patched = mutation.set.iter().chain(&mutation.add);
+    values.extend(patched.map(|(pointer, value)| (pointer.as_str(), value)));
+    let inside = values
+        .into_iter()
+        .find_map(|(at, value)| zero_in(value, at));
+    let beside = || {
+        mutation
+            .reason
+            .as_ref()
+            .filter(|reason| reason.contains('\0'))
+    };
+    let names = || {
+        let mut pointers = mutation.unset.iter().chain(mutation.set.keys());
+        pointers.find(|pointer| pointer.contains('\0'))
+    };
+    if let Some(pointer) = inside {
+        faults.add(&pointer, "bad-text");
+    } else if beside().is_some() {
+        faults.add("/reason", "bad-text");
+    } else if names().is_some() {
+        faults.add("/set", "bad-text");
+    }
+}
+
 fn structure(item: &Admitted, faults: &mut Faults) {
     let mutation = &item.mutation;
+    zeros(mutation, faults);
     let Some(kind) = item.kind else {
         return faults.add("/kind", "unknown-kind");
     };

@@ -23,8 +23,9 @@ pub enum Outcome {
     Forked,
     /// The idempotency key was used for another body.
     KeyReused,
-    /// Too much of its device is held already: nothing happened, the same bytes may come later.
-    NoRoom,
+    /// Too much of this number's device is held already: nothing happened, the same bytes may come
+    /// later.
+    NoRoom(i64),
 }
 
 /// Says whether any number of these items was used for something else; then none may be applied.
@@ -58,7 +59,7 @@ pub fn apply(world: &mut World, item: &mut Admitted, env: &Env<'_>) -> Outcome {
         if let Some(key) = item.key.clone() {
             world.by_key.remove(&(item.device.clone(), key));
         }
-        return Outcome::NoRoom;
+        return Outcome::NoRoom(item.mutation.n);
     }
     log(world, item, &verdict, env);
     hold::settle(world, env);

@@ -20,7 +20,7 @@ pub type Made = HashMap<Uuid, i64>;
 pub type Said = HashMap<Uuid, Map<String, Value>>;
 
 #[derive(Deserialize)]
-struct Heard {
+struct Sent {
     n: i64,
     op: Op,
     id: Uuid,
@@ -31,9 +31,11 @@ struct Heard {
 /// The bodies of those mutations of a push that have just made a record.
 pub fn said(mutations: &[Box<RawValue>], verdicts: &[Verdict]) -> Said {
     let made = made(verdicts);
-    let heard = mutations.iter().filter_map(|raw| said_in(raw.get()));
-    heard
-        .filter(|(n, id, _)| made.get(id) == Some(n))
+    if made.is_empty() {
+        return Said::new();
+    }
+    let sent = mutations.iter().filter_map(|raw| said_in(raw.get()));
+    sent.filter(|(n, id, _)| made.get(id) == Some(n))
         .map(|(_, id, body)| (id, body))
         .collect()
 }
@@ -48,10 +50,10 @@ pub fn made(verdicts: &[Verdict]) -> Made {
 
 /// Number, record and body of a mutation that makes a record; null members say nothing.
 fn said_in(raw: &str) -> Option<(i64, Uuid, Map<String, Value>)> {
-    let heard: Heard = serde_json::from_str(raw).ok()?;
-    let mut body = heard.body?;
+    let sent: Sent = serde_json::from_str(raw).ok()?;
+    let mut body = sent.body?;
     body.retain(|_, value| !value.is_null());
-    matches!(heard.op, Op::Create | Op::Request).then_some((heard.n, heard.id, body))
+    matches!(sent.op, Op::Create | Op::Request).then_some((sent.n, sent.id, body))
 }
 
 /// The members of a stored body that were not said, if all that was said is in it unchanged.

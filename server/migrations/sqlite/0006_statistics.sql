@@ -3,6 +3,7 @@
 -- the file. The numbers need not be right, only in proportion: rows, then rows for each longer
 -- prefix of the key. The twin keeps statistics by itself.
 ANALYZE sqlite_schema;
+DELETE FROM sqlite_stat1;
 INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES
     ('feed', 'feed', '200000 200000 500 1'),
     ('feed', 'feed_record', '200000 200000 2 1'),

@@ -167,6 +167,7 @@ fn gather(
 ) -> Result<(), ApiError> {
     let mut answered = BTreeSet::new();
     let mut code = problem::BUSY.name;
+    let mut full = BTreeSet::new();
     for part in parts {
         match part {
             Ok(Done::Forked) => return Err(ApiError::new(problem::DEVICE_FORKED)),
@@ -181,7 +182,7 @@ fn gather(
                         Outcome::KeyReused => {
                             return Err(ApiError::new(problem::KEY_REUSED));
                         }
-                        Outcome::NoRoom => code = problem::HELD_FULL.name,
+                        Outcome::NoRoom(n) => drop(full.insert(n)),
                     }
                 }
             }
@@ -190,10 +191,16 @@ fn gather(
         }
     }
     let left = numbers.into_iter().filter(|n| !answered.contains(n));
-    answer.unanswered.extend(left.map(|n| Unanswered {
-        n,
-        code: code.to_owned(),
-        retry_ms: RETRY_MS,
+    answer.unanswered.extend(left.map(|n| {
+        let code = match full.contains(&n) {
+            true => problem::HELD_FULL.name,
+            false => code,
+        };
+        Unanswered {
+            n,
+            code: code.to_owned(),
+            retry_ms: RETRY_MS,
+        }
     }));
     Ok(())
 }
@@ -340,7 +347,8 @@ async fn is_behind(
     }
 }
 
-/// Waits for a commit that touches one of these streams.
+/// Waits for a commit that touches one of these streams, or may: what another node wrote into one
+/// of their shards.
 async fn rung(
     rings: &mut tokio::sync::broadcast::Receiver<std::sync::Arc<Ring>>,
     streams: &BTreeSet<(i64, String)>,
@@ -349,9 +357,15 @@ async fn rung(
     loop {
         match rings.recv().await {
             Ok(ring) => {
-                let unknown = ring.streams.is_empty();
-                let mine = |name: &String| streams.contains(&(ring.shard.0, name.clone()));
-                if unknown || ring.streams.iter().any(mine) {
+                let shard = ring.shard.0;
+                let touched = match &ring.streams {
+                    None => streams.iter().any(|(own, _)| *own == shard),
+                    Some(names) => {
+                        let mine = |name: &String| streams.contains(&(shard, name.clone()));
+                        names.iter().any(mine)
+                    }
+                };
+                if touched {
                     return;
                 }
             }

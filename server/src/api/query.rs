@@ -29,10 +29,24 @@ where
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        if let Some(name) = zero_in(parts.uri.query().unwrap_or_default()) {
+            let pointer = format!("/{name}");
+            return Err(ApiError::new(problem::INVALID_PARAMETER).at(&pointer, "bad-text"));
+        }
         let query = Query::<T>::from_request_parts(parts, state).await;
         let Query(asked) = query.map_err(|rejection| fault(&rejection))?;
         Ok(Self(asked))
     }
+}
+
+/// The parameter whose value holds the character that one of the databases cannot take.
+fn zero_in(query: &str) -> Option<&str> {
+    let mut pairs = query.split('&').filter(|pair| pair.contains("%00"));
+    let name = pairs.next()?.split('=').next()?;
+    name.chars()
+        .all(|c| c.is_ascii_alphanumeric())
+        .then_some(name)
+        .or(Some(""))
 }
 
 /// The fault of a query, with its place where one can be told.

@@ -376,7 +376,7 @@ async fn write(
         Some(Ok(Done::Outcomes(mut outcomes))) => match outcomes.pop() {
             Some(Outcome::Verdict(verdict)) => answered(*verdict, op),
             Some(Outcome::KeyReused) => Err(ApiError::new(problem::KEY_REUSED)),
-            Some(Outcome::NoRoom) => Err(ApiError::new(problem::HELD_FULL).retry(RETRY_MS)),
+            Some(Outcome::NoRoom(_)) => Err(ApiError::new(problem::HELD_FULL).retry(RETRY_MS)),
             _ => Err(ApiError::new(problem::SERVER_FAULT)),
         },
         Some(Err(crate::writer::NoAnswer::Store)) => Err(ApiError::new(problem::BUSY).retry(2_000)),

@@ -55,7 +55,9 @@ pub async fn today(
     let reviewer = caller.is_one_of(&[Role::HubReviewer, Role::CountyBureau], county, now);
     let day = day_number(now);
     // What was heard in this very second is on the board too.
-    app.heard.write(&app.db).await?;
+    if let Err(error) = app.heard.write(&app.db).await {
+        tracing::warn!(%error, "what phones said of themselves could not be written");
+    }
     let mut tx = app.db.read().await?;
     let counts = reports::day(&mut tx, shard, day).await?;
     let cells = reports::refusals(&mut tx, shard, day_start(day)).await?;

@@ -47,13 +47,16 @@ pub async fn serve(
 ) -> Result<(), StartError> {
     tasks::spawn("ticker", ticker::run(app.clone()));
     tasks::spawn("photos", photos::jobs::run(app.clone()));
-    let (db, live) = (app.db.clone(), app.live.clone());
+    let (db, live, heard) = (app.db.clone(), app.live.clone(), app.heard.clone());
     let bounds = app.lines;
     let stop = async move {
         stop.await;
         live.close();
     };
     lines::serve(listener, router::overridden(app), bounds, stop).await;
+    if let Err(error) = heard.write(&db).await {
+        tracing::warn!(%error, "what phones said of themselves could not be written");
+    }
     db.close().await;
     Ok(())
 }

@@ -103,6 +103,8 @@ pub async fn standing(
     device: &str,
     now: i64,
 ) -> Result<Option<(String, Option<DeviceRow>)>, StoreError> {
+    // One engine knows no text with a zero in it, and no device has such a name.
+    let device = if device.contains('\0') { "" } else { device };
     let row: Option<StandingRow> = on!(tx, |c| sqlx::query_as(STANDING)
         .bind(session)
         .bind(now)
@@ -219,7 +221,8 @@ pub async fn add_device(
 
 const SEEN: &str = "UPDATE device SET last_seen_at = $2, \
      saved_below = CASE WHEN saved_below < $3 THEN $3 ELSE saved_below END, \
-     waiting_records = $4, waiting_photos = $5, oldest_waiting_ms = $6 WHERE id = $1";
+     waiting_records = $4, waiting_photos = $5, oldest_waiting_ms = $6 \
+     WHERE id = $1 AND (last_seen_at IS NULL OR last_seen_at <= $2)";
 
 /// What a phone said of itself.
 #[derive(Debug, Clone, Copy, Default)]

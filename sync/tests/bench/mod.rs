@@ -62,6 +62,7 @@ impl Bench {
         for (person, role, unit) in [
             ("wang", Role::Worker, STATION),
             ("li", Role::Worker, STATION),
+            ("sun", Role::Worker, "430121102"),
             ("zhao", Role::StationLead, STATION),
             ("shen", Role::HubReviewer, "430121"),
             ("shan", Role::HubReviewer, "430121"),

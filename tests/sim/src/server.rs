@@ -158,7 +158,7 @@ impl Server {
                     Told::Verdicts(outcomes) => {
                         let verdicts = outcomes.into_iter().filter_map(|outcome| match outcome {
                             Outcome::Verdict(verdict) => Some(*verdict),
-                            Outcome::Forked | Outcome::KeyReused | Outcome::NoRoom => None,
+                            Outcome::Forked | Outcome::KeyReused | Outcome::NoRoom(_) => None,
                         });
                         if let Some(answer) = &mut answers[who] {
                             answer.verdicts.extend(verdicts);

@@ -19,6 +19,7 @@ const FAULTS: &[(&str, &str, &str)] = &[
     ("/v1/visits?unit=430121&unit=430181", "/unit", "wrong-type"),
     ("/v1/visits/019b7a50-0000-7000-8000-000000000001", "/unit", "required"),
     ("/v1/visits/none?unit=430121", "/id", "bad-id"),
+    ("/v1/visits?unit=430121&author=%00", "/author", "bad-text"),
     ("/v1/today", "/unit", "required"),
     ("/v1/photos/0000000000000000000000000000000000000000000000000000000000000000",
      "/unit", "required"),

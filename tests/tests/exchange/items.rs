@@ -54,6 +54,8 @@ fn frames() -> Vec<Case> {
         ("body that is a list", with(c(), "/body", json!([])), "/body", "wrong-type"),
         ("time in words", with(c(), "/occurred_at", json!("yesterday")), "", "wrong-type"),
         ("needs that are none", with(c(), "/needs", json!(["x"])), "", "wrong-type"),
+        ("zero in a text", with(c(), "/body/note", json!("a\u{0}b")), "/note", "bad-text"),
+        ("zero in a name", with(c(), "/body/x\u{0}", json!(1)), "", "bad-text"),
         ("void without reason", without(void(json!("x")), "/reason"), "/reason", "required"),
         ("void with an empty one", void(json!("")), "/reason", "required"),
         ("void with a long one", void(json!(long)), "/reason", "too-long"),

@@ -9,7 +9,7 @@ use xiangyi_tests::actor::Actor;
 use xiangyi_tests::harness::{Harness, START};
 use xiangyi_tests::on_both;
 
-use super::{COUNTY, HOUR, STATION, check_in, id};
+use super::{COUNTY, HOUR, STATION, check_in, id, with};
 
 /// How long an event may take; a loaded machine needs a tenth of it.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -217,4 +217,34 @@ on_both!(a_volunteer_gets_no_station_and_no_hub, |engine| {
     let first = line.change().await;
     assert_eq!(first.data["stream"], "county:430121", "{first:?}");
     assert_eq!(first.data["id"], id(30));
+});
+
+on_both!(a_quiet_line_says_that_it_is_alive, |engine| {
+    let harness = Harness::with_settings(engine, |config| {
+        config.lines.ping = Duration::from_millis(80);
+    });
+    let harness = harness.await;
+    let hub = harness.hub().await;
+    let phone = harness.worker(1).await.phone().await;
+    phone.push_one(check_in(1, 1)).await;
+    let mut line = Line::open(&hub, "?streams=station:430121001", None).await;
+    assert_eq!(line.change().await.data["id"], id(1));
+    for _ in 0..3 {
+        let event = line.next().await.expect("the line goes on");
+        assert_eq!((event.name.as_str(), event.id.as_str()), ("ping", ""));
+    }
+    // A station that begins while the line is open comes too, and the own mailbox only pokes.
+    let mut all = Line::open(&hub, "", None).await;
+    all.change().await;
+    let other = harness.worker(3).await.phone().await;
+    let unit = other.actor.signed_in().person.roles[0].unit.clone();
+    let began = with(check_in(1, 50), "/unit", json!(unit));
+    let began = with(began, "/body/place/village", json!(format!("{unit}001")));
+    assert_eq!(other.push_one(began).await["verdict"], "accepted");
+    loop {
+        let event = all.next().await.expect("the line goes on");
+        if event.name == "change" && event.data["stream"] == format!("station:{unit}") {
+            break;
+        }
+    }
 });

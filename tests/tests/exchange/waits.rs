@@ -4,6 +4,7 @@ use std::pin::Pin;
 
 use reqwest::Method;
 use serde_json::{Value, json};
+use xiangyi_server::ticker::look_for_others;
 use xiangyi_tests::actor::{Actor, Phone, Reply, send};
 use xiangyi_tests::harness::Harness;
 use xiangyi_tests::on_both;
@@ -108,6 +109,11 @@ on_both!(another_countys_change_does_not_poke, |engine| {
     assert_eq!(phone.push_one(check_in(1, 1)).await["verdict"], "accepted");
     let ring = rings.recv().await.expect("the commit rings");
     assert_eq!(ring.shard.0, COUNTY);
+    open(&harness, &mut wait).await;
+    // The look for commits of other nodes finds nothing but this node's own; a repeat writes none.
+    look_for_others(&harness.app).await.expect("heads are read");
+    assert_eq!(phone.push_one(check_in(1, 1)).await["verdict"], "duplicate");
+    look_for_others(&harness.app).await.expect("heads are read");
     open(&harness, &mut wait).await;
     stranger.push_one(theirs(2)).await;
     poked(&wait.await);

@@ -7,12 +7,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::json;
-use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::sync::{broadcast, mpsc};
 use xiangyi_proto::exchange::PullAnswer;
 use xiangyi_proto::ids::{Seq, Shard};
 use xiangyi_proto::kinds::Kind;
-use xiangyi_proto::limits::PAGE_BYTES_MAX;
+use xiangyi_proto::limits::PAGE_BYTES_DEFAULT;
+use xiangyi_proto::region;
+use xiangyi_proto::role::Role;
 use xiangyi_sync::cursor::Cursor;
 use xiangyi_sync::pull::{FeedRow, Puller, Scan, ShardView};
 use xiangyi_sync::world::Granted;
@@ -22,20 +24,23 @@ use crate::caller::Caller;
 use crate::live::{Range, Ring};
 use crate::pulls;
 use crate::store::views::{self, View};
-use crate::store::{StoreError, Tx, feed, keys, people, reads, sessions};
+use crate::store::{StoreError, Tx, broken, feed, keys, people, reads, sessions};
 
 /// Rings of one moment are answered together: at most 20 pages a second.
 const GATHER: Duration = Duration::from_millis(50);
-/// How often the grants are looked at again when nothing rings.
-const RECHECK: Duration = Duration::from_secs(10);
-/// Keep-alive; proxies cut silent lines after 30 to 60 seconds.
-const PING: Duration = Duration::from_secs(20);
+/// Uncompressed bytes of a page: some 180 rows, so that a right that ended is seen soon, and what
+/// many share stays small.
+const PAGE: usize = PAGE_BYTES_DEFAULT;
+/// How long a page may wait for its reader.
+const SLOW: Duration = Duration::from_secs(20);
 const PING_EVENT: &[u8] = b"event: ping\ndata: {}\n\n";
 const POKE_EVENT: &[u8] = b"event: poke\ndata: {}\n\n";
 const CLOSED_EVENT: &[u8] = b"event: closed\ndata: {\"code\":\"grant-ended\"}\n\n";
 
 /// A part of the body.
 pub type Part = Result<Bytes, Infallible>;
+/// Rings as a reader hears them.
+type Rings = broadcast::Receiver<Arc<Ring>>;
 
 /// What of the view is known, and on which grants it stands.
 struct Seen {
@@ -55,6 +60,8 @@ pub struct Subscriber {
     wanted: Option<BTreeSet<String>>,
     parts: mpsc::Sender<Part>,
     seen: Option<Seen>,
+    /// Looks at the grants since something was sent.
+    quiet: u32,
 }
 
 /// Why a subscription ends.
@@ -89,11 +96,12 @@ impl Subscriber {
             wanted,
             parts,
             seen: None,
+            quiet: 0,
         }
     }
 
     /// Sends what is new after each ring, until the reader or their right is gone.
-    pub async fn run(mut self, mut rings: broadcast::Receiver<Arc<Ring>>) {
+    pub async fn run(mut self, mut rings: Rings) {
         let end = loop {
             if let Err(end) = self.turn().await {
                 break end;
@@ -108,10 +116,11 @@ impl Subscriber {
         }
     }
 
-    /// Waits for a ring that concerns this view, or for the next look at the grants.
-    async fn wait(&mut self, rings: &mut broadcast::Receiver<Arc<Ring>>) -> Result<(), End> {
-        let recheck = tokio::time::sleep(RECHECK);
-        tokio::pin!(recheck);
+    /// Waits for a ring that concerns this view, or for the next look at the grants. A line on
+    /// which nothing was sent between two looks says that it is alive.
+    async fn wait(&mut self, rings: &mut Rings) -> Result<(), End> {
+        let look = tokio::time::sleep(self.app.lines.ping / 2);
+        tokio::pin!(look);
         loop {
             tokio::select! {
                 () = self.parts.closed() => return Err(End::Reader),
@@ -120,14 +129,27 @@ impl Subscriber {
                         continue;
                     }
                     tokio::time::sleep(GATHER).await;
-                    // What rang meanwhile is answered by the same page.
-                    while let Ok(ring) = rings.try_recv() {
-                        self.hear(Ok(ring)).await?;
+                    return self.hear_the_rest(rings).await;
+                }
+                () = &mut look => {
+                    self.quiet += 1;
+                    if self.quiet >= 2 {
+                        self.put(Bytes::from_static(PING_EVENT)).await?;
                     }
                     return Ok(());
                 }
-                () = &mut recheck => return Ok(()),
-                () = tokio::time::sleep(PING) => self.put(Bytes::from_static(PING_EVENT)).await?,
+            }
+        }
+    }
+
+    /// What rang meanwhile is answered by the same page.
+    async fn hear_the_rest(&mut self, rings: &mut Rings) -> Result<(), End> {
+        loop {
+            match rings.try_recv() {
+                Ok(ring) => drop(self.hear(Ok(ring)).await?),
+                Err(TryRecvError::Lagged(n)) => drop(self.hear(Err(RecvError::Lagged(n))).await?),
+                Err(TryRecvError::Empty) => return Ok(()),
+                Err(TryRecvError::Closed) => return Err(End::Reader),
             }
         }
     }
@@ -135,52 +157,31 @@ impl Subscriber {
     /// Notes a ring; says whether there is something to look at.
     async fn hear(&mut self, ring: Result<Arc<Ring>, RecvError>) -> Result<bool, End> {
         let ring = match ring {
-            Ok(ring) => ring,
-            Err(RecvError::Lagged(_)) => {
-                self.seen = None;
-                return Ok(true);
-            }
+            Ok(ring) => Some(ring),
+            Err(RecvError::Lagged(_)) => None,
             Err(RecvError::Closed) => return Err(End::Reader),
         };
-        let mailbox = format!("person:{}", self.caller.person);
-        let unknown = ring.streams.is_empty();
-        if unknown || ring.streams.contains(&mailbox) {
-            self.put(Bytes::from_static(POKE_EVENT)).await?;
-        }
         let Some(seen) = &mut self.seen else {
             return Ok(true);
         };
-        let named = |name: &&String| seen.names.contains(&(ring.shard.0, (*name).clone()));
-        let touched = ring.streams.iter().any(|name| named(&name));
-        let exists = |name: &String| {
-            let mut shards = seen
-                .shards
-                .iter()
-                .filter(|shard| shard.shard == ring.shard.0);
-            shards.any(|shard| shard.streams.iter().any(|stream| stream.name == *name))
-        };
-        // A stream that has just begun must be looked up, and so must a station's in a hub's view.
-        let begun = ring.streams.iter().any(|name| {
-            let hubs = name.starts_with("station:") && reads_hub(seen, ring.shard);
-            (named(&name) || hubs) && !exists(name)
-        });
-        if unknown || begun {
+        let heard = seen.hear(ring.as_deref(), &self.caller.person, self.wanted.as_ref());
+        if heard.stale {
             self.seen = None;
-            return Ok(true);
         }
-        for shard in &mut seen.shards {
-            if shard.shard == ring.shard.0 {
-                shard.head = shard.head.max(ring.head);
-            }
+        if heard.mailbox {
+            self.put(Bytes::from_static(POKE_EVENT)).await?;
         }
-        Ok(touched)
+        Ok(heard.stale || heard.touched)
     }
 
     /// Sends everything that is new.
     async fn turn(&mut self) -> Result<(), End> {
-        self.look().await?;
-        while self.page().await? {}
-        Ok(())
+        loop {
+            self.look().await?;
+            if !self.page().await? {
+                return Ok(());
+            }
+        }
     }
 
     /// Makes sure that the view is what the grants of this moment allow.
@@ -246,7 +247,7 @@ impl Subscriber {
             self.cursor.clone(),
             &BTreeSet::new(),
             seen.shards.clone(),
-            PAGE_BYTES_MAX,
+            PAGE,
             |shard, id| gone.get(&(shard, id)).cloned(),
         );
         let mut events: HashMap<(i64, i64, Seq), Bytes> = HashMap::new();
@@ -260,21 +261,26 @@ impl Subscriber {
         let page = puller.finish();
         let more = page.more;
         self.note_restricted(&page).await?;
-        self.send(page, &events).await?;
-        Ok(more)
+        let sent = self.send(page, &events);
+        // A page that nobody takes in is not waited for longer than a line may be silent.
+        match tokio::time::timeout(SLOW, sent).await {
+            Ok(done) => done.map(|()| more),
+            Err(_) => Err(End::Reader),
+        }
     }
 
     /// A range of a stream: who stands where others stand reads it with them.
     async fn range(&self, scan: &Scan) -> Result<Arc<Range>, StoreError> {
         let shards = self.seen.iter().flat_map(|seen| &seen.shards);
-        let mut at = shards.filter(|shard| shard.shard == scan.shard);
-        let (head, stream) = at
-            .next()
-            .and_then(|shard| {
+        let known = shards
+            .filter(|shard| shard.shard == scan.shard)
+            .find_map(|shard| {
                 let stream = shard.streams.iter().find(|s| s.id == scan.stream)?;
                 Some((shard.head, stream.name.clone()))
-            })
-            .unwrap_or_default();
+            });
+        let Some((head, stream)) = known else {
+            return Err(broken("stream", "a page names one outside its view"));
+        };
         let read = read(&self.app, scan, head, &stream);
         self.app.live.range(scan, head, read).await
     }
@@ -336,8 +342,9 @@ impl Subscriber {
         streams.collect()
     }
 
-    async fn put(&self, part: Bytes) -> Result<(), End> {
-        let sent = tokio::time::timeout(PING, self.parts.send(Ok(part))).await;
+    async fn put(&mut self, part: Bytes) -> Result<(), End> {
+        self.quiet = 0;
+        let sent = tokio::time::timeout(SLOW, self.parts.send(Ok(part))).await;
         match sent {
             Ok(Ok(())) => Ok(()),
             _ => Err(End::Reader),
@@ -345,8 +352,69 @@ impl Subscriber {
     }
 }
 
-fn reads_hub(seen: &Seen, shard: Shard) -> bool {
-    seen.names.contains(&(shard.0, format!("hub:{shard}")))
+/// What a ring means for a view.
+#[derive(Default)]
+struct Heard {
+    /// The view must be looked up again.
+    stale: bool,
+    /// One of its streams has something new.
+    touched: bool,
+    /// The reader's own mailbox has, or may have.
+    mailbox: bool,
+}
+
+impl Seen {
+    /// Notes a ring, or that some were missed.
+    fn hear(
+        &mut self,
+        ring: Option<&Ring>,
+        person: &str,
+        wanted: Option<&BTreeSet<String>>,
+    ) -> Heard {
+        let Some(ring) = ring else {
+            return Heard {
+                stale: true,
+                touched: true,
+                mailbox: true,
+            };
+        };
+        let shard = ring.shard.0;
+        let ours = self.names.iter().any(|(own, _)| *own == shard);
+        let Some(streams) = &ring.streams else {
+            return Heard {
+                stale: ours,
+                touched: ours,
+                mailbox: ours,
+            };
+        };
+        let mut heard = Heard::default();
+        let hub = self.reads_hub(ring.shard);
+        let wanted = |name: &String| wanted.is_none_or(|list| list.contains(name));
+        for name in streams.iter() {
+            heard.mailbox |= name.strip_prefix("person:") == Some(person);
+            let named = self.names.contains(&(shard, name.clone()));
+            heard.touched |= named;
+            // A stream that has just begun is looked up, and so is a new station in a hub's view.
+            let station = hub && name.starts_with("station:") && wanted(name);
+            heard.stale |= (named || station) && !self.exists(shard, name);
+        }
+        for view in self.shards.iter_mut().filter(|view| view.shard == shard) {
+            view.head = view.head.max(ring.head);
+        }
+        heard
+    }
+
+    fn exists(&self, shard: i64, name: &str) -> bool {
+        let mut shards = self.shards.iter().filter(|view| view.shard == shard);
+        shards.any(|view| view.streams.iter().any(|stream| stream.name == name))
+    }
+
+    fn reads_hub(&self, shard: Shard) -> bool {
+        let hub = [Role::HubOfficer, Role::HubReviewer, Role::CountyBureau];
+        let mut grants = self.grants.iter();
+        grants
+            .any(|grant| hub.contains(&grant.role) && region::shard_of(&grant.unit) == Some(shard))
+    }
 }
 
 /// Reads a range up to a head and writes its events out, without the empty line at their end.
