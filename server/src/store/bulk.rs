@@ -2,8 +2,7 @@
 //!
 //! A `Bulk` is a text with a list of VALUES in the middle, and the type of each of its columns.
 //! Rows go out in powers of two, so that a connection prepares at most eight texts of each and
-//! then only binds. Reads fill a list up by repeating its last row, which `IN` and semi-joins do
-//! not see. What is bound, and in which order, is the caller's.
+//! then only binds. What is bound, and in which order, is the caller's.
 
 use std::sync::{Arc, OnceLock};
 
@@ -90,15 +89,6 @@ pub fn runs<T>(rows: &[T]) -> impl Iterator<Item = &[T]> {
     })
 }
 
-/// Splits rows into runs, each filled up to a power of two by repeating its last row.
-pub fn filled<T>(rows: &[T]) -> impl Iterator<Item = (usize, impl Iterator<Item = &T>)> {
-    rows.chunks(BULK_ROWS_MAX).map(|run| {
-        let size = run.len().next_power_of_two();
-        let last = std::iter::repeat_n(&run[run.len() - 1], size - run.len());
-        (size, run.iter().chain(last))
-    })
-}
-
 /// Writes many rows: `bulk!(tx, &BULK, rows, |q, row| q.bind(row.a).bind(&row.b))`.
 ///
 /// Gives the number of rows that the engine counts as changed, or the engine's error. `$rows` is
@@ -121,30 +111,9 @@ macro_rules! bulk {
     }};
 }
 
-/// Reads by many keys: `many!(tx, &BULK, Shape, keys, |q, key| q.bind(key.0))`.
-///
-/// Gives a `Vec` of the `FromRow` shape, in no order. `$keys` is a slice.
-#[macro_export]
-macro_rules! many {
-    ($tx:expr, $bulk:expr, $shape:ty, $keys:expr, |$query:ident, $key:ident| $bind:expr) => {{
-        let mut found: Vec<$shape> = Vec::new();
-        for (size, run) in $crate::store::bulk::filled($keys) {
-            let text = sqlx::AssertSqlSafe($bulk.text(size, $tx.marks()));
-            $crate::on!($tx, |conn| {
-                let mut $query = sqlx::query_as::<_, $shape>(text);
-                for $key in run {
-                    $query = $bind;
-                }
-                found.extend($query.fetch_all(conn).await?);
-            });
-        }
-        found
-    }};
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Bulk, Marks, filled, runs};
+    use super::{Bulk, Marks, runs};
 
     #[test]
     fn a_text_numbers_its_parameters_row_by_row() {
@@ -170,9 +139,5 @@ mod tests {
         assert_eq!(sizes, [128, 128, 32, 8, 4]);
         assert_eq!(runs(&rows).flatten().count(), 300);
         assert_eq!(runs::<usize>(&[]).count(), 0);
-        let keys: Vec<(usize, usize)> = filled(&rows[..133])
-            .map(|(size, run)| (size, run.count()))
-            .collect();
-        assert_eq!(keys, [(128, 128), (8, 8)]);
     }
 }

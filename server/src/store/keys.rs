@@ -6,11 +6,13 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use super::batch::{self, in_texts};
 use super::bulk::Bulk;
+use super::dialect::Dual;
 use super::{StoreError, Tx};
 use crate::accounts::seal::{DataKey, Sealer, Unsealable};
 use crate::entropy::Entropy;
-use crate::{bulk, many};
+use crate::{bulk, on};
 
 /// The shard of identities: people belong to no county.
 pub const PEOPLE: i64 = 0;
@@ -42,11 +44,10 @@ impl KeySet {
     }
 }
 
-// Served by the primary key.
-static FIND: Bulk = Bulk::new(
-    "SELECT owner, wrapped FROM seal_key WHERE (shard, owner) IN (VALUES",
-    "it",
-    ")",
+/// Index: the primary key of `seal_key`.
+const FIND: Dual = in_texts!(
+    "SELECT owner, wrapped",
+    "seal_key WHERE shard = $1 AND owner = k0"
 );
 
 static ADD: Bulk = Bulk::new(
@@ -128,9 +129,15 @@ async fn find(
     owners: &[String],
 ) -> Result<(), StoreError> {
     let shard = set.shard;
-    let found = many!(tx, FIND, (String, Vec<u8>), owners, |query, owner| query
+    if owners.is_empty() {
+        return Ok(());
+    }
+    let (sql, keys) = (tx.text(&FIND), batch::list(owners));
+    let found: Vec<(String, Vec<u8>)> = on!(tx, |c| sqlx::query_as(sql)
         .bind(shard)
-        .bind(owner));
+        .bind(keys)
+        .fetch_all(c)
+        .await)?;
     for (owner, wrapped) in found {
         let foreign = StoreError::Broken {
             table: "seal_key",
