@@ -47,6 +47,7 @@ async fn who_waits_does_not_take_the_phone_back() {
     // The next person goes on undisturbed.
     next.resume().await.expect("a turn");
     next.sync(1).await.expect("synced");
+    next.pause();
     assert_eq!(person(&harness, scratch.path()).await, "p-worker-02");
 }
 
