@@ -36,8 +36,8 @@ pub const UPLOAD_DAYS: i64 = 7;
 /// Unfinished uploads of one person: that week's 6 contacts a day × 5 days × 9 photographs, rounded
 /// up.
 pub const UPLOADS_OPEN_MAX: i64 = 300;
-/// Bytes of photographs that one person may announce in 24 hours: that week at 1 MB each, where a
-/// phone compresses badly, and 30 album pictures as they are.
+/// Bytes of one person's unfinished uploads and of what was sent in 24 hours: that week at 1 MB
+/// each, where a phone compresses badly, and 30 album pictures as they are.
 pub const UPLOAD_DAY_BYTES_MAX: i64 = 512 * 1024 * 1024;
 /// Held items of one device.
 pub const HELD_PER_DEVICE_MAX: usize = 1_000;

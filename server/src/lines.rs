@@ -1,12 +1,14 @@
-//! Lines: connections are accepted up to a number, given up when they say nothing, and ended
-//! when the server stops.
+//! Lines: connections are accepted up to a number, given up when they say nothing or take nothing
+//! of what they are answered, and ended when the server stops.
 //!
 //! Each request carries `Lines`, the bounds of its body, and `Peer`, where its line comes from.
 
+use std::io;
 use std::net::IpAddr;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::body::{Body, HttpBody};
@@ -19,8 +21,10 @@ use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::Sleep;
 use tower::ServiceExt;
 use xiangyi_proto::limits::WAIT_SECONDS_MAX;
 use xiangyi_proto::problem;
@@ -37,6 +41,9 @@ const SILENCE: Duration = Duration::from_secs(30);
 /// For how long a body may take: the largest, 1 MiB at the 3 KB/s of 2G, needs 350 s; a push of
 /// 256 KiB needs 87 s. Photographs know only silence (`photos::receive`): 8 MiB take 47 minutes.
 const BODY: Duration = Duration::from_secs(360);
+/// For how long nothing of an answer may be taken. A full buffer takes more once a third of it has
+/// gone; it grows with what is on its way, on 2G below 1 MiB, whose third takes 117 s at 3 KB/s.
+const UNREAD: Duration = Duration::from_secs(120);
 /// Lines at once: a phone for each of 8,000 social workers of the province, and as many again; a
 /// quiet line takes about 12 KB. Further ones wait in the kernel's queue.
 const AT_ONCE: u32 = 16_384;
@@ -46,8 +53,10 @@ const PING: Duration = Duration::from_secs(20);
 const STOP: Duration = Duration::from_secs(20);
 /// Pause after a connection could not be accepted: too many open files pass by themselves.
 const PAUSE: Duration = Duration::from_secs(1);
-/// Pause between looks at a line that has not yet said which HTTP it speaks.
+/// First pause between looks at a line that has not yet said which HTTP it speaks. Each is twice
+/// the one before, up to the longest: one that stops after three letters costs a look a second.
 const LOOK: Duration = Duration::from_millis(20);
+const LOOK_MAX: Duration = Duration::from_secs(1);
 /// What a line of HTTP/2 begins with.
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
@@ -57,6 +66,8 @@ pub struct Lines {
     pub head: Duration,
     pub silence: Duration,
     pub body: Duration,
+    /// How long nothing of an answer may be taken.
+    pub unread: Duration,
     pub at_once: u32,
     pub stop: Duration,
     /// How long a long poll may last.
@@ -71,6 +82,7 @@ impl Default for Lines {
             head: HEAD,
             silence: SILENCE,
             body: BODY,
+            unread: UNREAD,
             at_once: AT_ONCE,
             stop: STOP,
             wait: Duration::from_secs(WAIT_SECONDS_MAX),
@@ -164,6 +176,11 @@ async fn line(
         .keep_alive_interval(lines.head)
         .keep_alive_timeout(lines.silence);
     let service = TowerToHyperService::new(marked);
+    let stream = Taken {
+        stream,
+        within: lines.unread,
+        late: None,
+    };
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
@@ -180,14 +197,86 @@ async fn line(
 /// Waits until a line shows which HTTP it speaks; false when it ends before.
 async fn has_spoken(stream: &TcpStream) -> bool {
     let mut seen = [0; PREFACE.len()];
+    let mut pause = LOOK;
     loop {
         match stream.peek(&mut seen).await {
             Ok(0) | Err(_) => return false,
             Ok(bytes) if bytes == PREFACE.len() || seen[..bytes] != PREFACE[..bytes] => {
                 return true;
             }
-            Ok(_) => tokio::time::sleep(LOOK).await,
+            Ok(_) => tokio::time::sleep(pause).await,
         }
+        pause = (pause * 2).min(LOOK_MAX);
+    }
+}
+
+/// A line that ends when nothing of what is written to it is taken for too long: whoever asks and
+/// never reads does not hold it for ever.
+struct Taken {
+    stream: TcpStream,
+    within: Duration,
+    /// Runs while a write waits.
+    late: Option<Pin<Box<Sleep>>>,
+}
+
+impl Taken {
+    fn bounded(
+        &mut self,
+        cx: &mut Context<'_>,
+        written: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        if written.is_ready() {
+            self.late = None;
+            return written;
+        }
+        let within = self.within;
+        let late = self
+            .late
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep(within)));
+        let over = late.as_mut().poll(cx);
+        over.map(|()| Err(io::ErrorKind::TimedOut.into()))
+    }
+}
+
+impl AsyncRead for Taken {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, into)
+    }
+}
+
+impl AsyncWrite for Taken {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        self.bounded(cx, written)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
+        self.bounded(cx, written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }
 

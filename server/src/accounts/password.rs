@@ -3,7 +3,7 @@
 //! Each check needs 19 MiB. They are taken once and used again, because what many threads take
 //! and give back in such pieces stays with the process.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use argon2::password_hash::{Output, PasswordHash, PasswordHasher, SaltString};
 use argon2::{Algorithm, Argon2, Block, Params, Version};
@@ -44,26 +44,28 @@ impl Default for Passwords {
 impl Passwords {
     /// Says whether a password fits a hash; without a hash it takes as long and says no.
     pub async fn fits(&self, password: String, hash: Option<String>) -> bool {
-        let Ok(_permit) = self.gate.acquire().await else {
+        let Ok(permit) = Arc::clone(&self.gate).acquire_owned().await else {
             return false;
         };
         let known = hash.is_some();
         let hash = hash.unwrap_or_else(|| NOBODY.to_owned());
-        let mut memory = self.spare().pop().unwrap_or_default();
+        let spare = Arc::clone(&self.spare);
+        // Whoever asked may be gone before the check ends: what the check took it gives back.
         let checked = tokio::task::spawn_blocking(move || {
+            let mut memory = held(&spare).pop().unwrap_or_default();
             let fits = verify(&password, &hash, &mut memory);
-            (fits.unwrap_or(false), memory)
+            held(&spare).push(memory);
+            drop(permit);
+            fits.unwrap_or(false)
         });
-        let Ok((fits, memory)) = checked.await else {
-            return false;
-        };
-        self.spare().push(memory);
+        // First the check, then whether anybody is known: both take as long.
+        let fits = checked.await.unwrap_or(false);
         known && fits
     }
+}
 
-    fn spare(&self) -> std::sync::MutexGuard<'_, Vec<Memory>> {
-        self.spare.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+fn held(spare: &Mutex<Vec<Memory>>) -> MutexGuard<'_, Vec<Memory>> {
+    spare.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Whether a password gives the stored hash; nothing when the hash is none of ours.
@@ -98,6 +100,8 @@ fn argon2() -> Argon2<'static> {
 
 #[cfg(test)]
 mod tests {
+    use futures::FutureExt as _;
+
     use super::*;
 
     #[tokio::test]
@@ -112,10 +116,29 @@ mod tests {
         let fits = futures::future::join_all(checks).await;
         let wanted: Vec<bool> = (0..24).map(|n| n % 2 == 0 && n % 3 != 0).collect();
         assert_eq!(fits, wanted);
-        let spare = passwords.spare();
+        let spare = held(&passwords.spare);
         assert!((1..=AT_ONCE).contains(&spare.len()), "{}", spare.len());
         let bytes: usize = spare.iter().map(|memory| memory.len() * Block::SIZE).sum();
         assert!(bytes <= AT_ONCE * MEMORY_KIB as usize * 1_024, "{bytes}");
+    }
+
+    #[tokio::test]
+    async fn checks_whose_asker_is_gone_are_still_counted() {
+        let passwords = Passwords::default();
+        // While this is held no check gets further than its first step.
+        let spare = held(&passwords.spare);
+        for number in 0..20 {
+            // Asked for, and dropped before the answer.
+            let asked = passwords.fits("wrong".to_owned(), None).now_or_never();
+            assert_eq!(asked, None, "{number}");
+            let left = AT_ONCE.saturating_sub(number + 1);
+            assert_eq!(passwords.gate.available_permits(), left, "{number}");
+        }
+        drop(spare);
+        let all = passwords.gate.acquire_many(AT_ONCE as u32).await;
+        drop(all.expect("the gate is open"));
+        let spare = held(&passwords.spare).len();
+        assert!((1..=AT_ONCE).contains(&spare), "{spare} are given back");
     }
 
     #[tokio::test]

@@ -16,7 +16,8 @@ pub const ACCESS_MS: i64 = 15 * 60_000;
 /// A browser's cookie lives a working day.
 pub const COOKIE_MS: i64 = 12 * 3_600_000;
 
-/// Tokens remembered: two busy hours of a province on one node, in some 4 MB.
+/// Tokens remembered: the one that each of 8,000 social workers of the province uses at a time, in
+/// some 4 MB. Those whose time is over make room first.
 const KNOWN_MAX: usize = 8_192;
 
 /// What a token says.
@@ -33,6 +34,12 @@ pub struct Claims {
     pub cookie: bool,
     pub iat: i64,
     pub exp: i64,
+}
+
+impl Claims {
+    const fn lives(&self, now: i64) -> bool {
+        now < self.exp * 1_000
+    }
 }
 
 /// Why a token is not accepted.
@@ -96,12 +103,13 @@ impl Tokens {
     pub fn check(&self, token: &str, now: i64) -> Result<Claims, NoToken> {
         let claims = match self.remembered(token) {
             Some(claims) => claims,
-            None => self.verified(token)?,
+            None => self.verified(token, now)?,
         };
-        if claims.exp * 1_000 <= now {
-            return Err(NoToken::Expired);
+        if claims.lives(now) {
+            Ok(claims)
+        } else {
+            Err(NoToken::Expired)
         }
-        Ok(claims)
     }
 
     fn remembered(&self, token: &str) -> Option<Claims> {
@@ -111,7 +119,7 @@ impl Tokens {
 
     /// Checks the signature, and remembers a token that is ours: a phone sends the same one for a
     /// quarter of an hour, and looking at the signature costs more than reading the body.
-    fn verified(&self, token: &str) -> Result<Claims, NoToken> {
+    fn verified(&self, token: &str, now: i64) -> Result<Claims, NoToken> {
         let read = jsonwebtoken::decode::<Claims>(token, &self.check, &self.validation)
             .map_err(|_| NoToken::Forged)?;
         if read.header.kid.as_deref() != Some(self.kid.as_str()) {
@@ -119,9 +127,53 @@ impl Tokens {
         }
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= KNOWN_MAX {
+            known.retain(|_, claims| claims.lives(now));
+        }
+        if known.len() >= KNOWN_MAX {
             known.clear();
         }
         known.insert(token.to_owned(), read.claims.clone());
         Ok(read.claims)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn claims(number: usize, exp: i64) -> Claims {
+        Claims {
+            sub: format!("p-{number}"),
+            sid: String::new(),
+            dev: String::new(),
+            cookie: false,
+            iat: 0,
+            exp,
+        }
+    }
+
+    #[test]
+    fn those_whose_time_is_over_make_room_first() {
+        let roots = Roots {
+            root: [7; 32],
+            index: [7; 32],
+            token: [7; 32],
+        };
+        let tokens = Tokens::new(&roots);
+        let fill = |exp: fn(usize) -> i64| {
+            let mut known = tokens.known.lock().expect("no panic");
+            known.clear();
+            known.extend((0..KNOWN_MAX).map(|n| (format!("t-{n}"), claims(n, exp(n)))));
+        };
+        let held = || tokens.known.lock().expect("no panic").len();
+        fill(|number| if number % 4 == 0 { 60 } else { 5 });
+        let new = tokens.sign(&claims(1, 60));
+        tokens.check(&new, 10_000).expect("ours");
+        assert_eq!(held(), KNOWN_MAX / 4 + 1, "the living stay");
+        assert!(tokens.remembered("t-4").is_some());
+        // Where all live there is still a bound.
+        fill(|_| 60);
+        tokens.check(&new, 10_000).expect("ours");
+        assert_eq!(held(), 1);
     }
 }

@@ -59,31 +59,39 @@ pub async fn sign_in(
     if let Some(wait) = address.and_then(|address| app.addresses.count(address, now)) {
         return Err(ApiError::new(problem::THROTTLED).retry(wait));
     }
-    count_try(&app, &key, now).await?;
-    let mut tx = app.db.read().await?;
-    let person = people::by_telephone(&mut tx, &key).await?;
-    drop(tx);
-    let hash = person.as_ref().and_then(|person| person.password.clone());
-    let fits = app.passwords.fits(ask.password, hash).await;
-    let person = person.filter(|person| fits && person.state == "active");
-    let person = person.ok_or(ApiError::new(problem::SIGN_IN_FAILED))?;
-    if let Some(address) = address {
+    let answer = signed_in_by(&app, &ask, &key, now).await;
+    let failed = matches!(&answer, Err(error) if error.code == problem::SIGN_IN_FAILED);
+    // Whom a busy server sends away has guessed nothing.
+    if let (Some(address), false) = (address, failed) {
         app.addresses.forget(address);
     }
+    answer
+}
+
+/// Looks at the password and begins a session.
+async fn signed_in_by(app: &App, ask: &SignIn, key: &[u8], now: i64) -> Result<Response, ApiError> {
+    count_try(app, key, now).await?;
+    let mut tx = app.db.read().await?;
+    let person = people::by_telephone(&mut tx, key).await?;
+    drop(tx);
+    let hash = person.as_ref().and_then(|person| person.password.clone());
+    let fits = app.passwords.fits(ask.password.clone(), hash).await;
+    let person = person.filter(|person| fits && person.state == "active");
+    let person = person.ok_or(ApiError::new(problem::SIGN_IN_FAILED))?;
     let mut tx = app.db.write().await?;
-    throttle::forget(&mut tx, &key).await?;
+    throttle::forget(&mut tx, key).await?;
     let session = app.entropy.crockford(20);
-    let device = devices::mint(&app, &mut tx, &person.id, Some(&session)).await?;
+    let device = devices::mint(app, &mut tx, &person.id, Some(&session)).await?;
     let first = URL_SAFE_NO_PAD.encode(app.entropy.bytes::<32>());
     let refresh = format!("{session}.{first}");
     let (hash, ends) = (hashed(&refresh), now + SESSION_MS);
     sessions::add(&mut tx, &session, &person.id, &device, &hash, now, ends).await?;
-    let answer = signed_in(&app, &mut tx, &person, &session, &device, refresh).await?;
+    let answer = signed_in(app, &mut tx, &person, &session, &device, refresh).await?;
     tx.commit().await?;
     let mut response = Json(answer).into_response();
     if ask.cookie {
         let claims = claims(&person.id, &session, &device, now, true);
-        let cookie = cookie(&app, &app.tokens.sign(&claims), COOKIE_MS);
+        let cookie = cookie(app, &app.tokens.sign(&claims), COOKIE_MS);
         response.headers_mut().insert(header::SET_COOKIE, cookie);
     }
     Ok(response)

@@ -26,7 +26,7 @@ use crate::store::{StoreError, Tx, photos};
 const OFFSET: &str = "upload-offset";
 const LENGTH: &str = "upload-length";
 const EXPIRES: &str = "upload-expires";
-/// When to come again after too many announcements: some will be finished, or a day old.
+/// When to come again after too many announcements: some may be finished, or were sent a day ago.
 const QUOTA_RETRY_MS: i64 = 600_000;
 
 impl From<Fault> for ApiError {
@@ -138,8 +138,9 @@ async fn created(app: &App, caller: &Caller, headers: &HeaderMap) -> Result<Resp
     Ok(response)
 }
 
-/// Refuses an announcement beyond what one person may have under way, or send in a day. An upload
-/// that goes on is none.
+/// Refuses an announcement beyond what one person may have under way and have sent in a day: what
+/// is under way may lie in the staging folder to its last byte, however old it is. An upload that
+/// goes on is none.
 async fn within_quota(
     tx: &mut Tx,
     caller: &Caller,

@@ -48,7 +48,7 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// 收起 Be done with an entry that needs you or was not understood, by its number.
+    /// 收起 Be done with an entry that was not accepted, needs you or was not understood, by number.
     SetAside { n: i64 },
     /// 守候 Wait for changes and print them, until stopped.
     Watch,
@@ -142,12 +142,11 @@ async fn watch(phone: &mut Handset) -> Result<(), StartError> {
         } else {
             phone.wait().await
         };
+        // Another window may have renewed the session, or given the phone to somebody else.
+        phone.resume().await?;
         let synced = match rung {
             Ok(false) => continue,
-            Ok(true) => {
-                phone.resume().await?;
-                phone.sync(ROUNDS_MAX).await
-            }
+            Ok(true) => phone.sync(ROUNDS_MAX).await,
             Err(trouble) => Err(trouble),
         };
         match synced {
@@ -161,6 +160,7 @@ async fn watch(phone: &mut Handset) -> Result<(), StartError> {
                 if !std::mem::replace(&mut is_away, true) {
                     eprintln!("{trouble}");
                 }
+                phone.pause();
                 tokio::time::sleep(AGAIN).await;
             }
             Err(trouble) => return Err(trouble.into()),

@@ -176,10 +176,7 @@ impl Handset {
         self.state = self.store.load().await?;
         if device != self.state.device {
             // What is under way belongs to the former person and must not be kept here.
-            return Err(Trouble::words(
-                "这台手机刚刚在另一个窗口里重新登记过，请再做一次。",
-                "Another window has just registered this phone anew; do it again.",
-            ));
+            return Err(given_away());
         }
         self.mint.rename(&self.state.device);
         Ok(())
@@ -257,24 +254,17 @@ impl Handset {
 
     /// Empties the phone for its next person; what only this phone has stays with its owner.
     async fn hand_over(&mut self) -> Result<(), Trouble> {
-        let aside = self.store.aside().await?;
-        let entries = self.state.entries.values();
-        let open = entries.filter(|entry| match entry.place {
-            Place::Outbox => true,
-            Place::NeedsYou | Place::Quarantined => !aside.contains(&entry.n),
-            _ => false,
-        });
-        let open = open.count();
-        let photos = self.photos_waiting().await? + self.photos_refused().await?.len();
+        let (open, photos) = self.unfinished().await?;
         if open + photos > 0 {
             return Err(Trouble::Words(
                 format!(
-                    "这台手机上还有别人的 {open} 条记录、{photos} 张照片没有了结，请先由本人处理；\
-                     急用请另选文件夹（--home）。"
+                    "这台手机上还有别人的 {open} 条记录、{photos} 张照片没有了结，请先由本人处理\
+                     （show refused 查看，set-aside 收起）；急用请另选文件夹（--home）。"
                 ),
                 format!(
                     "{open} records and {photos} photographs of another person are still open on \
-                     this phone; they come first. In a hurry use another folder (--home)."
+                     this phone; they come first (show refused, set-aside). In a hurry use another \
+                     folder (--home)."
                 ),
             ));
         }
@@ -288,17 +278,52 @@ impl Handset {
         Ok(())
     }
 
-    /// Sets an entry aside that needs its person or was not understood: read, and done with.
+    /// Entries that wait for the server or for their person, and photographs that are only here.
+    async fn unfinished(&self) -> Result<(usize, usize), Trouble> {
+        let aside = self.store.aside().await?;
+        let entries = self.state.entries.values();
+        let open = entries.filter(|entry| match entry.place {
+            Place::Outbox => true,
+            Place::Refused | Place::NeedsYou | Place::Quarantined => {
+                show::done_with(&self.state, &aside, entry).is_none()
+            }
+            Place::Held | Place::Committed => false,
+        });
+        // Those of a record that was not accepted are not sent, and are nowhere else; they go
+        // once all that was said of their record was set aside.
+        let is_kept = |record: &str| {
+            let entries = self.state.entries.values();
+            let mut own = entries
+                .filter(|entry| entry.record.to_string() == record)
+                .peekable();
+            own.peek().is_none() || own.any(|entry| !aside.contains(&entry.n))
+        };
+        let waiting = self.store.photos_waiting().await?;
+        let refused = self.store.photos_refused().await?;
+        let records = waiting.iter().map(|photo| &photo.record);
+        let records = records.chain(refused.iter().map(|photo| &photo.record));
+        let photos = records.filter(|record| is_kept(record)).count();
+        Ok((open.count(), photos))
+    }
+
+    /// Sets an entry aside that was not accepted, needs its person or was not understood: read,
+    /// and done with.
     ///
     /// # Errors
     /// When there is no such entry.
     pub async fn set_aside(&mut self, n: i64) -> Result<(), Trouble> {
         let entry = self.state.entries.get(&n);
         let place = entry.map(|entry| entry.place);
-        if !matches!(place, Some(Place::NeedsYou | Place::Quarantined)) {
+        if !matches!(
+            place,
+            Some(Place::Refused | Place::NeedsYou | Place::Quarantined)
+        ) {
             return Err(Trouble::Words(
-                format!("#{n} 不需要收起：只有“需要您决定”和“内容有误”的才可以。"),
-                format!("#{n} is not to be set aside: it neither needs you nor was misunderstood."),
+                format!("#{n} 不需要收起：只有“没有收下”“需要您决定”和“内容有误”的才可以。"),
+                format!(
+                    "#{n} is not to be set aside: it was not turned down, needs no decision and \
+                     was not misunderstood."
+                ),
             ));
         }
         self.store.set_aside(n).await
@@ -359,14 +384,30 @@ impl Handset {
         self.api.send(ask, Some(&token)).await
     }
 
-    /// Renews the tokens; the old refresh token stays good until the new one is used.
+    /// Renews the tokens; the old refresh token stays good until the new one is used. The new ones
+    /// are kept only where the old ones still are: other windows may have the phone meanwhile.
     async fn refresh(&mut self) -> Result<(), Trouble> {
+        let own = self.session()?.clone();
         let ask = Refresh {
-            refresh_token: self.session()?.refresh_token.clone(),
+            refresh_token: own.refresh_token.clone(),
         };
         let ask = Ask::json("/v1/sessions/refresh", &ask);
         let reply = self.api.send(&ask, None).await?;
-        self.keep_session(reply.json()?).await
+        let _turn = match self.turn {
+            Some(_) => None,
+            None => Some(turn::take(&self.home, turn::WRITE).await?),
+        };
+        match kept_session(&self.store).await? {
+            Some(kept) if kept.refresh_token == own.refresh_token => {
+                self.keep_session(reply.json()?).await
+            }
+            // Another window of the same person was first.
+            Some(kept) if kept.person.id == own.person.id => {
+                self.session = Some(kept);
+                Ok(())
+            }
+            _ => Err(given_away()),
+        }
     }
 
     /// Registers this phone anew; what still waits gets new numbers.
@@ -473,6 +514,14 @@ async fn kept_session(store: &Store) -> Result<Option<Session>, Trouble> {
         Some(text) => serde_json::from_str(&text).map_err(Trouble::damaged),
         None => Ok(None),
     }
+}
+
+/// The phone is another person's, or another device, since this window last looked.
+fn given_away() -> Trouble {
+    Trouble::words(
+        "这台手机刚刚在另一个窗口里重新登记过，请再做一次。",
+        "Another window has just registered this phone anew; do it again.",
+    )
 }
 
 /// The bytes of an entry under its new number.

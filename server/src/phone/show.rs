@@ -47,7 +47,7 @@ pub fn print(phone: &Phone, beside: &Beside, what: Option<What>, as_json: bool) 
             .entries
             .values()
             .filter(|entry| is_in(entry.place, what))
-            .map(|entry| match done_with(phone, beside, entry) {
+            .map(|entry| match done_with(phone, &beside.aside, entry) {
                 Some(how) if !as_json => format!("{}\n  {how}", told(entry, false)),
                 _ => told(entry, as_json),
             })
@@ -72,8 +72,8 @@ fn is_in(place: Place, what: What) -> bool {
 }
 
 /// How an entry was done with, in words; none while it waits for its person.
-fn done_with(phone: &Phone, beside: &Beside, entry: &Entry) -> Option<String> {
-    if beside.aside.contains(&entry.n) {
+pub fn done_with(phone: &Phone, aside: &BTreeSet<i64>, entry: &Entry) -> Option<String> {
+    if aside.contains(&entry.n) {
         return Some("已收起 set aside".to_owned());
     }
     let refusal = refusal_of(entry.verdict.as_ref()?)?;
@@ -140,7 +140,7 @@ fn summary(phone: &Phone, beside: &Beside, as_json: bool) -> String {
     let mut text = String::new();
     for (_, place) in places {
         let all = phone.entries.values().filter(|e| e.place == place);
-        let done = all.filter(|entry| done_with(phone, beside, entry).is_some());
+        let done = all.filter(|entry| done_with(phone, &beside.aside, entry).is_some());
         let done = match done.count() {
             0 => String::new(),
             done => format!("，其中 {done} 条已处理 dealt with"),

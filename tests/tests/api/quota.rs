@@ -99,4 +99,16 @@ on_both!(a_day_has_so_many_bytes, |engine| {
     let worker = harness.worker(1).await;
     let later = announce(&worker, full + 1, ROOM.len()).await;
     assert_eq!(later.status, 201, "{}", later.text);
+    // What is under way counts however old it is, until it is given up.
+    announce(&worker, full + 2, PHOTO_BYTES_MAX)
+        .await
+        .problem(429, "upload-quota");
+    let old = announce(&worker, 1, PHOTO_BYTES_MAX).await;
+    let given = worker.request(Method::DELETE, old.header("location"));
+    assert_eq!(
+        send(given.header("tus-resumable", "1.0.0")).await.status,
+        204
+    );
+    let room = announce(&worker, full + 2, PHOTO_BYTES_MAX).await;
+    assert_eq!(room.status, 201, "{}", room.text);
 });

@@ -20,6 +20,7 @@ async fn server(set: impl FnOnce(&mut Lines)) -> Harness {
         head: NEVER,
         silence: NEVER,
         body: NEVER,
+        unread: NEVER,
         ..Lines::default()
     };
     set(&mut lines);
@@ -144,6 +145,30 @@ async fn a_line_without_a_whole_head_is_let_go() {
         );
     }
     harness.nobody().get("/healthz").await;
+}
+
+/// Asks without end and reads nothing; returns when the server cuts the line.
+async fn ask_and_never_read(harness: &Harness) {
+    let mut line = connect(harness).await;
+    let many = "GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n".repeat(1_000);
+    let asked = async { while line.write_all(many.as_bytes()).await.is_ok() {} };
+    let cut = tokio::time::timeout(PATIENCE, asked).await;
+    cut.expect("a line whose answers nobody takes is cut");
+}
+
+#[tokio::test]
+async fn a_line_whose_answers_nobody_takes_is_cut() {
+    let harness = server(|lines| {
+        lines.unread = SOON;
+        lines.at_once = 1;
+    })
+    .await;
+    ask_and_never_read(&harness).await;
+    // Its place is free again.
+    let mut next = connect(&harness).await;
+    let whole = b"GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+    next.write_all(whole).await.expect("sent");
+    assert!(rest(&mut next).await.starts_with("HTTP/1.1 200 OK"));
 }
 
 #[tokio::test]

@@ -102,6 +102,24 @@ on_both!(
     }
 );
 
+on_both!(
+    who_is_sent_away_unheard_costs_the_address_nothing,
+    |engine| {
+        let harness = Harness::start(engine).await;
+        let nobody = harness.nobody();
+        let carrier = "203.0.113.7";
+        guess_until_delayed(&nobody, "13800000001").await;
+        // Nobody looks at these passwords while the account is delayed.
+        for _ in 0..FAILURES_MAX {
+            let reply = try_from(&nobody, carrier, "13800000001", PASSWORD).await;
+            reply.problem(429, "throttled");
+        }
+        try_from(&nobody, carrier, "13800000002", PASSWORD)
+            .await
+            .good();
+    }
+);
+
 on_both!(an_unknown_telephone_is_delayed_like_a_known_one, |engine| {
     let harness = Harness::start(engine).await;
     let nobody = harness.nobody();

@@ -12,6 +12,7 @@ mod sealed;
 mod shelf;
 mod verdicts;
 mod waits;
+mod windows;
 
 use serde_json::{Value, json};
 use xiangyi_tests::harness::START;

@@ -128,6 +128,41 @@ async fn what_was_not_understood_keeps_the_folder_too() {
 }
 
 #[tokio::test]
+async fn photographs_of_a_refused_record_keep_the_folder() {
+    let scratch = Scratch::new("process");
+    let serving = demo(scratch.path(), &[]).await;
+    let phone = signed_in(scratch.path(), &serving, WORKER).await;
+    let photo = data("photos/terrace.webp");
+    let meeting = [
+        "visit",
+        "--no-client",
+        "会议",
+        "--category",
+        "meeting_service",
+        "--office",
+        "党政综合办",
+        "--minutes",
+        "90",
+        "--photo",
+        &photo,
+    ];
+    let meeting = phone.records(&meeting).await;
+    holds(&phone.does(&["sync"]).await, &["没有收下"]);
+    let said = phone.run(&["sign-in", COLLEAGUE, PASSWORD]).await;
+    holds(said.bad(), &["1 条记录、1 张照片", "set-aside"]);
+    // The refusal is dealt with; the photograph is still nowhere else.
+    phone.records(&["split", &meeting, "--minutes", "90"]).await;
+    phone.does(&["sync"]).await;
+    let said = phone.run(&["sign-in", COLLEAGUE, PASSWORD]).await;
+    holds(said.bad(), &["0 条记录、1 张照片"]);
+    let photos = || fs::read_dir(phone.home().join("photos")).expect("a folder");
+    assert_eq!(photos().count(), 1, "it is still here");
+    phone.does(&["set-aside", "1"]).await;
+    phone.does(&["sign-in", COLLEAGUE, PASSWORD]).await;
+    assert_eq!(photos().count(), 0);
+}
+
+#[tokio::test]
 async fn a_refused_photograph_stays_in_sight_until_it_is_replaced() {
     let scratch = Scratch::new("process");
     let serving = demo(scratch.path(), &[]).await;
