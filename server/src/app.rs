@@ -79,7 +79,8 @@ impl App {
         config.check()?;
         private::data_folder(&config.data)?;
         let roots = Roots::open(&config.data, &entropy)?;
-        let db = Db::open(&config.database_url()).await?;
+        let db = Db::open(&config.database_url()).await;
+        let db = db.map_err(|error| ConfigError(error.to_the_operator()))?;
         prepare(&db, config).await?;
         let sealer = Sealer::new(&roots);
         confirm_keys(&db, &sealer, &entropy).await?;
@@ -222,7 +223,9 @@ async fn prepare(db: &Db, config: &Config) -> Result<(), StartError> {
         Shape::Newer => Err(Box::new(crate::store::StoreError::Newer)),
         Shape::Behind if db.is_own_file() || config.demo => Ok(db.migrate().await?),
         Shape::Behind => Err(Box::new(ConfigError(
-            "the tables are not up to date: run `xiangyi migrate` first".to_owned(),
+            "the tables are not up to date: run `xiangyi migrate` first, with the same --config, \
+             --data or --database"
+                .to_owned(),
         ))),
     }
 }

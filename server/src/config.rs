@@ -185,6 +185,15 @@ impl Config {
         let file = || format!("sqlite:{}", self.data.join("xiangyi.sqlite").display());
         self.database.url.clone().unwrap_or_else(file)
     }
+
+    /// The database as it may be shown: without who signs in to it and how.
+    pub fn database_told(&self) -> String {
+        let url = self.database_url();
+        match (url.split_once("://"), url.rsplit_once('@')) {
+            (Some((scheme, _)), Some((_, rest))) => format!("{scheme}://{rest}"),
+            _ => url,
+        }
+    }
 }
 
 impl S3 {

@@ -1,7 +1,7 @@
 //! What phones say of themselves: when they were heard and what waits on them.
 //!
-//! Noted in memory and written once a second and at a stop, so that no exchange costs a commit of its
-//! own. A crash loses at most that second of news about silence, and no record.
+//! Noted in memory and written once a second and at a stop, so that no exchange costs a commit of
+//! its own. A crash loses at most that second of news about silence, and no record.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -86,6 +86,7 @@ routes! {
     "GET"    "/v1/{collection}/{id}"  SignedIn 0       => get(records::read);
     "PATCH"  "/v1/{collection}/{id}"  SignedIn RECORDS => patch(records::patch);
     "DELETE" "/v1/{collection}/{id}"  SignedIn SMALL   => delete(records::void);
+    "GET"    "/"                      Anybody  0       => get(hub::redirect);
     "GET"    "/hub"                   Anybody  0       => get(hub::redirect);
     "GET"    "/hub/"                  Anybody  0       => get(hub::index);
     "GET"    "/hub/{*file}"           Anybody  0       => get(hub::asset);

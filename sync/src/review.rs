@@ -107,7 +107,15 @@ fn uphold(world: &mut World, held: &Held, env: &Env<'_>) {
     if let Some(refusal) = item.mutation.refusal {
         gate::restate(world, refusal, "upheld", None, env);
     }
-    let verdict = words::rejected(item.mutation.n, item.mutation.id, "refused-by-review");
+    let mut verdict = words::rejected(item.mutation.n, item.mutation.id, "appeal-upheld");
+    let open = item
+        .mutation
+        .refusal
+        .and_then(|id| world.refusals.get(&id))
+        .is_some_and(|refusal| refusal.refiled.is_none());
+    if open {
+        verdict.instead = vec!["work_time".to_owned()];
+    }
     hold::finalise(world, item, &verdict, env);
 }
 
@@ -223,8 +231,8 @@ pub fn split_fault(world: &World, item: &Admitted, kind: Kind) -> Option<&'stati
     let Some(refusal) = refusal else {
         return Some("not-found");
     };
-    // The parts may come in either order.
-    let open = matches!(refusal.state.as_str(), "open" | "split");
+    // The parts may come in either order, and the minutes count whatever became of an appeal.
+    let open = matches!(refusal.state.as_str(), "open" | "split" | "upheld");
     if refusal.refiled.is_some() || !open {
         return Some("refusal-used");
     }
@@ -240,8 +248,11 @@ pub fn split_fault(world: &World, item: &Admitted, kind: Kind) -> Option<&'stati
 pub fn note_refiling(world: &mut World, record: &Record, env: &Env<'_>) {
     if record.kind == Kind::WorkTime {
         if let Some(id) = id_at(record.body.get("refusal")) {
-            let split = world.refusals.get(&id).is_some_and(|r| r.state == "split");
-            let state = if split { "split" } else { "refiled" };
+            let state = match world.refusals.get(&id).map(|r| r.state.as_str()) {
+                Some("split") => "split",
+                Some("upheld") => "upheld",
+                _ => "refiled",
+            };
             gate::restate(world, id, state, Some(record.id), env);
         }
         return;

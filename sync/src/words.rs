@@ -63,6 +63,12 @@ const WORDS: &[(&str, &str, &str)] = &[
         "The appeal has come in. Another reviewer looks at it and you will be told; nothing is lost.",
     ),
     (
+        "appeal-upheld",
+        "申诉未获支持，这条仍不作为服务记录。花去的时间仍可登记为工时；有疑问请联系县社工总站。",
+        "The appeal was not granted: this does not stand as a service record. The time it took can \
+         still be entered as working time; ask the county hub where something is unclear.",
+    ),
+    (
         "appeal-once",
         "这次拒收已经申诉过，或内容与原记录不同。每次拒收可以申诉一次，须用原内容。",
         "This refusal was appealed before, or the content differs. Each refusal can be appealed \

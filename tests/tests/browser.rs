@@ -89,7 +89,7 @@ async fn a_volunteer_has_no_board() {
     browser.type_into("password", "xiangyi-demo").await;
     browser.click("sign-in").await;
     browser
-        .wait("document.querySelector('[data-test=\"problem\"]') !== null")
+        .wait("document.body.dataset.view === 'no-county'")
         .await;
     assert_eq!(browser.text("station-row").await, "");
 }

@@ -353,6 +353,15 @@ on_both!(an_appeal_is_turned_down_and_the_refusal_stands, |engine| {
     let stored = worker.get(&format!("/v1/visits/{id}?unit={UNIT}")).await;
     stored.problem(404, "not-found");
     assert!(list(&worker, "held").await.is_empty());
+    // The minutes count all the same, and the matter is closed.
+    let time = json!({ "unit": UNIT, "body": { "class": "administrative", "minutes": 60,
+        "day": "2026-01-15", "refusal": refusal } });
+    assert_eq!(post(&worker, "/v1/work-times", "d", time).await.0, 201);
+    let receipt = worker.get(&receipt).await.good();
+    assert_eq!(receipt["body"]["state"], "upheld", "{receipt}");
+    let appeal = json!({ "unit": UNIT, "id": id, "refusal": refusal, "reason": "再看一次",
+                         "body": body });
+    assert_eq!(post(&worker, "/v1/visits", "e", appeal).await.0, 422);
 });
 
 on_both!(

@@ -42,6 +42,7 @@ fn plain_rows() -> Vec<RouteRow> {
         ("POST", "/v1/sessions", "/v1/sessions".into(), None, Told::Open),
         ("POST", "/v1/sessions/refresh", "/v1/sessions/refresh".into(), None, Told::Open),
         ("GET", "/v1/openapi.json", "/v1/openapi.json".into(), None, Told::Open),
+        ("GET", "/", "/".into(), None, Told::Open),
         ("GET", "/hub", "/hub".into(), None, Told::Open),
         ("GET", "/hub/", "/hub/".into(), None, Told::Open),
         ("GET", "/hub/{*file}", "/hub/hub.js".into(), None, Told::Open),

@@ -8,6 +8,7 @@ import { clock, dayInWords, now } from "./when.js";
 import { applyLang, isChinese, onLang, switchLang, t } from "./words.js";
 
 const RETRY_MS = 5_000;
+const HUB_ROLES = ["hub_officer", "hub_reviewer", "county_bureau"];
 const header = document.querySelector("header");
 const main = document.querySelector("main");
 let board = null;
@@ -118,11 +119,11 @@ function openFor(me) {
   openBoard(choice.value, units.find(({ code }) => code === choice.value)?.name ?? "");
 }
 
-// Counties if there are any; else whatever the grants name, and the server decides.
+// The counties whose hub this person belongs to; units are those of grants that hold now.
 function countiesOf(me) {
-  const units = me.units ?? [];
-  const counties = units.filter(({ code }) => code.length === 6);
-  return counties.length ? counties : units;
+  const grants = (me.grants ?? []).filter((grant) => HUB_ROLES.includes(grant.role));
+  const hubs = grants.map(({ unit }) => unit);
+  return (me.units ?? []).filter(({ code }) => hubs.includes(code));
 }
 
 function openBoard(unit, name) {

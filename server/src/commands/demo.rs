@@ -103,7 +103,24 @@ fn invented(index: usize) -> String {
 /// # Errors
 /// When the database does not take them.
 pub async fn seed(app: &App) -> Result<(), StartError> {
+    let mut tx = app.db.read().await?;
+    let foreign = people::is_anybody(&mut tx).await?;
+    drop(tx);
+    if foreign && !is_here(app).await? {
+        let why = "this database holds people of its own: the demo's known password must not come \
+                   among them. Start the demo on an empty one";
+        return Err(why.into());
+    }
     put(app, &people(app)).await
+}
+
+/// Says whether the demo's people are in the database.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn is_here(app: &App) -> Result<bool, StartError> {
+    let mut tx = app.db.read().await?;
+    Ok(people::by_id(&mut tx, "p-worker-01").await?.is_some())
 }
 
 /// Adds volunteers of the county until there are `volunteers`; they are not printed.

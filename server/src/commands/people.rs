@@ -223,6 +223,8 @@ async fn open(place: &Place) -> Result<App, StartError> {
         )
         .into());
     }
+    // Whoever types this must see whose people they are.
+    eprintln!("数据库 database: {}", config.database_told());
     App::open(&config, Clock::system(), Entropy::system()).await
 }
 

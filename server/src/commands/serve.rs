@@ -20,6 +20,11 @@ pub async fn run(config: Config) -> Result<(), StartError> {
         demo::seed(&app).await?;
         demo::crowd(&app, config.demo_volunteers).await?;
     }
+    if !config.demo && !config.listen.ip().is_loopback() && demo::is_here(&app).await? {
+        let why = "the demo's people are in this database and everybody knows their password: \
+                   take another database, or listen on loopback";
+        return Err(why.into());
+    }
     let listener = TcpListener::bind(config.listen).await.map_err(|error| {
         format!(
             "cannot listen on {}: {error}. Is another server running there?",
@@ -78,9 +83,10 @@ async fn stop_signal() {
 /// When the database cannot be reached or is newer than this build.
 pub async fn migrate(config: Config) -> Result<(), StartError> {
     private::data_folder(&config.data)?;
-    let db = Db::open(&config.database_url()).await?;
+    let db = Db::open(&config.database_url()).await;
+    let db = db.map_err(|error| error.to_the_operator())?;
     db.migrate().await?;
     db.close().await;
-    println!("the tables are up to date");
+    println!("the tables of {} are up to date", config.database_told());
     Ok(())
 }

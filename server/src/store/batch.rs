@@ -3,8 +3,8 @@
 //! Keys are handed over as one JSON text, so that each read has one SQL text and one plan however
 //! many keys there are. The keys come first and each is looked up along an index: `(a, b) IN
 //! (SELECT …)` would read the whole shard on one of the engines. A read is written as what it
-//! selects, and the table with its condition, in which the keys are `k0` and `k1`. A table that knows
-//! no shard says `$1 = $1`, because every read binds the shard first. `OFFSET 0` keeps
+//! selects, and the table with its condition, in which the keys are `k0` and `k1`. A table
+//! that knows no shard says `$1 = $1`, because every read binds the shard first. `OFFSET 0` keeps
 //! the other engine from joining the keys with everything the shard has.
 
 use uuid::Uuid;

@@ -58,6 +58,16 @@ impl StoreError {
         }
     }
 
+    /// The fault with the engine's own words, for whoever starts the program; nothing that anybody
+    /// sent is in play then.
+    pub fn to_the_operator(&self) -> String {
+        match self {
+            Self::Engine(sqlx::Error::Database(fault)) => format!("{self}: {}", fault.message()),
+            Self::Engine(other) => format!("{self}: {other}"),
+            other => other.to_string(),
+        }
+    }
+
     /// Says whether the same call may succeed in a moment.
     pub fn is_passing(&self) -> bool {
         matches!(self, Self::Engine(error) if dialect::is_passing(error))

@@ -48,6 +48,18 @@ pub async fn names(tx: &mut Tx, people: &[&str]) -> Result<Vec<(String, Vec<u8>)
         .await)?)
 }
 
+/// Index: the primary key of `person`.
+const ANY: &str = "SELECT id FROM person WHERE id > $1 LIMIT 1";
+
+/// Says whether there is anybody.
+pub async fn is_anybody(tx: &mut Tx) -> Result<bool, StoreError> {
+    let one: Option<String> = on!(tx, |c| sqlx::query_scalar(ANY)
+        .bind("")
+        .fetch_optional(c)
+        .await)?;
+    Ok(one.is_some())
+}
+
 const ADD: &str = "INSERT INTO person (id, name, telephone, password, created_at, state) \
      VALUES ($1, $2, $3, $4, $5, 'active') ON CONFLICT DO NOTHING";
 

@@ -47,7 +47,10 @@ impl Rules for Visit {
         record.derive("photo_count", declared.len());
         record.derive("photos_here", here);
         record.derive("evidence", evidence(record, declared.len(), here));
-        record.village = record.text("/village").map(str::to_owned);
+        // Where nobody says where, it was where the client lives.
+        let card = id_at(record.body.get("client")).and_then(|id| world.live(id));
+        let lives = card.and_then(|card| card.village.clone());
+        record.village = record.text("/village").map(str::to_owned).or(lives);
         if let Value::Object(body) = &mut record.body {
             body.entry("state").or_insert_with(|| "submitted".into());
         }

@@ -460,8 +460,8 @@ fn event(
         "unit": shown(&row.unit),
         "village": village,
         "village_name": village.and_then(|code| app.regions.name(code)),
-        "received_at": if row.rm { 0 } else { row.received_at },
-        "estimated_at": if row.rm { 0 } else { row.estimated_at },
+        "received_at": row.received_at,
+        "estimated_at": row.estimated_at,
         "body": body.filter(|_| !row.rm),
     });
     Bytes::from(format!("event: change\ndata: {told}\n"))
