@@ -468,3 +468,26 @@ fn grant_record(id: uuid::Uuid, from_at: i64, to_at: i64) -> Record {
         seq: 0,
     }
 }
+
+#[test]
+fn a_visit_without_a_village_counts_where_its_client_lives() {
+    let mut bench = Bench::new();
+    let (card, id) = (bench.id(), bench.id());
+    let body = json!({"name": "某甲", "village": "430121101003"});
+    bench.say(
+        "wang",
+        json!({"op": "create", "kind": "client", "id": card, "body": body}),
+    );
+    let mut said = visit(id, "service", bench.now);
+    said["body"]["client"] = json!(card);
+    said["body"]
+        .as_object_mut()
+        .expect("a body")
+        .remove("village");
+    assert_eq!(bench.say("wang", said).verdict, Accepted);
+    let village = bench.world.records[&id].village.as_deref();
+    assert_eq!(village, Some("430121101003"));
+    let counted = bench.world.effects.rollups.keys();
+    let mut villages = counted.map(|key| key.village.as_str());
+    assert!(villages.any(|village| village == "430121101003"));
+}
