@@ -12,8 +12,14 @@ use xiangyi_tests::scratch::Scratch;
 
 const WORKER: &str = "13800000001";
 const COLLEAGUE: &str = "13800000002";
+/// How long a window waits for news.
+const SHORT: Duration = Duration::from_millis(50);
 /// Longer than an access token lives.
 const LATER_MS: i64 = 16 * 60_000;
+
+async fn server() -> Harness {
+    Harness::with_settings(Engine::Sqlite, |config| config.lines.wait = SHORT).await
+}
 
 async fn window(harness: &Harness, home: &Path) -> Handset {
     let (clock, entropy) = (harness.clock.clone(), Entropy::system());
@@ -28,7 +34,7 @@ async fn person(harness: &Harness, home: &Path) -> String {
 
 #[tokio::test]
 async fn who_waits_does_not_take_the_phone_back() {
-    let harness = Harness::start(Engine::Sqlite).await;
+    let harness = server().await;
     let scratch = Scratch::new("windows");
     let mut waits = window(&harness, scratch.path()).await;
     waits.sign_in(WORKER, PASSWORD).await.expect("signed in");
@@ -53,8 +59,7 @@ async fn who_waits_does_not_take_the_phone_back() {
 
 #[tokio::test]
 async fn two_windows_of_one_person_renew_the_session_together() {
-    let short = Duration::from_millis(50);
-    let harness = Harness::with_settings(Engine::Sqlite, |config| config.lines.wait = short).await;
+    let harness = server().await;
     let scratch = Scratch::new("windows");
     let mut one = window(&harness, scratch.path()).await;
     one.sign_in(WORKER, PASSWORD).await.expect("signed in");
