@@ -95,7 +95,7 @@ codes! {
     UPLOAD_LOCKED "upload-locked" 423 true
         "这张照片正在另一处上传。" "This photograph is being uploaded elsewhere right now.";
     UPLOAD_QUOTA "upload-quota" 429 true
-        "近一天上传的照片已到上限，稍后会接着传；照片还在手机上。" "So many photographs are under way or were sent today that this one waits. It stays on your phone.";
+        "正在上传和近一天上传的照片已到上限，稍后会接着传；照片还在手机上。" "So many photographs are under way or were sent today that this one waits. It stays on your phone.";
     UPLOAD_PROTOCOL "upload-protocol" 412 false
         "需要 Tus-Resumable: 1.0.0。" "The header Tus-Resumable: 1.0.0 is needed.";
     INVALID_PARAMETER "invalid-parameter" 400 false
