@@ -16,6 +16,9 @@ use crate::store::StoreError;
 
 /// Rings kept for slow listeners; one that falls behind pulls once and goes on.
 const RINGS: usize = 1_024;
+/// Lines of live events that one person may hold: a big screen, two desks with a few tabs each, and
+/// those of the last minutes that nobody has noticed to be dead.
+const LINES_PER_PERSON: usize = 16;
 /// Ranges kept: the last commits of the streams of a few busy counties.
 const RANGES: usize = 64;
 /// Bytes of events kept, with their rows about twice that.
@@ -57,6 +60,27 @@ pub struct Live {
     /// Up to where each shard's commits were told.
     told: Arc<Mutex<HashMap<Shard, Seq>>>,
     shelf: Arc<Mutex<VecDeque<(Place, Cell)>>>,
+    /// Lines open now, by person.
+    seats: Arc<Mutex<HashMap<String, usize>>>,
+}
+
+/// A place among a person's lines; it is free again when this is dropped.
+#[derive(Debug)]
+pub struct Seat {
+    seats: Arc<Mutex<HashMap<String, usize>>>,
+    person: String,
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let mut seats = self.seats.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = seats.get_mut(&self.person) {
+            *count -= 1;
+            if *count == 0 {
+                seats.remove(&self.person);
+            }
+        }
+    }
 }
 
 impl Default for Live {
@@ -65,6 +89,7 @@ impl Default for Live {
             rings: Arc::new(RwLock::new(Some(broadcast::channel(RINGS).0))),
             told: Arc::default(),
             shelf: Arc::default(),
+            seats: Arc::default(),
         }
     }
 }
@@ -113,6 +138,20 @@ impl Live {
             head,
             streams,
         }));
+    }
+
+    /// A place for one more line of a person, unless they have as many as one may.
+    pub fn seat(&self, person: &str) -> Option<Seat> {
+        let mut seats = self.seats.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = seats.entry(person.to_owned()).or_default();
+        if *count >= LINES_PER_PERSON {
+            return None;
+        }
+        *count += 1;
+        Some(Seat {
+            seats: Arc::clone(&self.seats),
+            person: person.to_owned(),
+        })
     }
 
     /// How many listen now.

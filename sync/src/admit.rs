@@ -3,6 +3,8 @@
 //! Parses the bytes as sent, estimates when the act took place, checks the structure, judges by
 //! the stateless rules. Danger is looked for in anything that carries text, malformed or not.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 use serde_json::value::RawValue;
 use xiangyi_proto::exchange::{Mutation, PhoneClock};
@@ -119,16 +121,35 @@ fn judge_or_listen(item: &mut Admitted, faults: &Faults, packs: &PackSet) {
         return;
     }
     let mut text = String::new();
-    if let Some(body) = &item.mutation.body {
-        texts(body, &mut text);
+    let mutation = &item.mutation;
+    let patched = mutation.set.values().chain(mutation.add.values());
+    for value in mutation.body.iter().chain(patched) {
+        texts(value, &mut text);
     }
     item.danger = packs.danger_in_text(&text);
+    item.danger.extend(risk_of(item, packs));
+}
+
+/// Danger that a record names in its field, whatever else is wrong with it.
+fn risk_of(item: &Admitted, packs: &PackSet) -> Vec<Danger> {
+    let mutation = &item.mutation;
+    let body = mutation.body.as_ref();
+    let risk = body.and_then(|body| body.get("risk"));
+    let risk = risk
+        .or(mutation.set.get("/risk"))
+        .filter(|risk| risk.is_string());
+    let (Some(kind), Some(risk)) = (item.kind, risk) else {
+        return Vec::new();
+    };
+    let alone = serde_json::json!({ "risk": risk });
+    packs.judge(&kinds::question(item, kind, &alone)).danger
 }
 
 /// Danger in what a patch writes; what the record said before was listened to before.
 fn danger_of_patch(item: &Admitted, packs: &PackSet) -> Vec<Danger> {
     let Some(kind) = item.kind.filter(|_| item.mutation.op != Op::Void) else {
-        return Vec::new();
+        let reason = item.mutation.reason.as_deref();
+        return packs.danger_in_text(reason.unwrap_or_default());
     };
     let mut written = Value::Object(serde_json::Map::new());
     for (pointer, value) in item.mutation.set.iter().chain(&item.mutation.add) {
@@ -137,40 +158,43 @@ fn danger_of_patch(item: &Admitted, packs: &PackSet) -> Vec<Danger> {
     packs.judge(&kinds::question(item, kind, &written)).danger
 }
 
+/// The members of a mutation, each read by itself: half an emoji or a number beyond all bounds in one
+/// of them must not hide the others. What cannot be read is kept as its text, to be listened to.
+fn parts_of(text: &str, faults: &mut Faults) -> Result<BTreeMap<String, Value>, Nameless> {
+    let raws: BTreeMap<String, &RawValue> = serde_json::from_str(text).map_err(|_| Nameless)?;
+    let mut parts = BTreeMap::new();
+    for (name, raw) in raws {
+        let value = serde_json::from_str(raw.get()).unwrap_or_else(|_| {
+            faults.add(&format!("/{name}"), "bad-text");
+            Value::String(raw.get().to_owned())
+        });
+        parts.insert(name, value);
+    }
+    Ok(parts)
+}
+
 /// What can be read of a mutation that does not parse: its number, its id, its text.
 fn lenient(text: &str, faults: &mut Faults) -> Result<Mutation, Nameless> {
-    let value: Value = serde_json::from_str(text).map_err(|_| Nameless)?;
-    let n = value
-        .get("n")
-        .and_then(Value::as_i64)
-        .filter(|n| *n > 0)
-        .ok_or(Nameless)?;
-    let word = |name: &str| {
-        value
-            .get(name)
-            .and_then(Value::as_str)
-            .unwrap_or("")
-            .to_owned()
-    };
-    let id = crate::wants::id_at(value.get("id"));
+    let parts = parts_of(text, faults)?;
+    let value = |name: &str| parts.get(name);
+    let n = value("n").and_then(Value::as_i64).filter(|n| *n > 0);
+    let n = n.ok_or(Nameless)?;
+    let word = |name: &str| value(name).and_then(Value::as_str).unwrap_or("").to_owned();
+    let id = crate::wants::id_at(value("id"));
     if id.is_none() {
-        faults.add(
-            "/id",
-            if value.get("id").is_some() {
-                "bad-id"
-            } else {
-                "required"
-            },
-        );
+        let code = if value("id").is_some() {
+            "bad-id"
+        } else {
+            "required"
+        };
+        faults.add("/id", code);
     }
     for name in ["op", "kind", "unit"] {
-        if !value.get(name).is_some_and(Value::is_string) {
+        if !value(name).is_some_and(Value::is_string) {
             faults.add(&format!("/{name}"), "required");
         }
     }
-    let op = value
-        .get("op")
-        .and_then(|op| serde_json::from_value::<Op>(op.clone()).ok());
+    let op = value("op").and_then(|op| serde_json::from_value::<Op>(op.clone()).ok());
     if op.is_none() {
         faults.add("/op", "unknown-code");
     }
@@ -188,7 +212,7 @@ fn lenient(text: &str, faults: &mut Faults) -> Result<Mutation, Nameless> {
         monotonic_ms: None,
         boot: None,
         needs: Vec::new(),
-        body: value.get("body").or_else(|| value.get("set")).cloned(),
+        body: value("body").or_else(|| value("set")).cloned(),
         set: Default::default(),
         unset: Vec::new(),
         add: Default::default(),

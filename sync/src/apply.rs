@@ -276,7 +276,7 @@ fn dependencies(
             && world
                 .refusals_of(**need)
                 .last()
-                .is_some_and(|r| r.state != "appealed")
+                .is_some_and(|r| r.state != "appealed" && r.author == item.person)
     };
     let rule_of = |need: &RecordId| match refused(&need) {
         true => Some("dependency-refused"),

@@ -156,7 +156,7 @@ pub fn settle(world: &mut World, env: &Env<'_>) {
             for waiter in waiters(world, id) {
                 if world.live(id).is_some() || stands_alone(world, waiter, id) {
                     release_from(world, waiter, id, env);
-                } else {
+                } else if knows_the_refusal(world, waiter, id) {
                     end(world, waiter, "dependency-refused", env);
                 }
             }
@@ -190,6 +190,14 @@ pub fn makes_record(item: &Admitted) -> bool {
         }
         Op::Patch | Op::Void => false,
     }
+}
+
+/// Whether the refused record was the waiter's own. Others go on waiting: that it was here, and was
+/// refused, is not for them to learn.
+fn knows_the_refusal(world: &World, waiter: RecordId, id: RecordId) -> bool {
+    let person = world.held.get(&waiter).map(|held| &held.item.person);
+    let last = world.refusals_of(id).last().map(|refusal| &refusal.author);
+    last.is_none() || last == person
 }
 
 fn stands_alone(world: &World, waiter: RecordId, id: RecordId) -> bool {

@@ -208,11 +208,17 @@ fn danger_is_heard_in_patches_and_in_records_of_no_county() {
         json!({"op": "create", "kind": "visit", "unit": "乡", "id": bench_id(),
         "body": {"purpose": "孩子说被打了"}}),
     );
+    // Whatever else is wrong with it: a patch without a base, a record with nothing but its risk.
+    let mut broken = patch(id, 1, json!({"/result": "孩子说被打了"}));
+    broken["base"] = json!(null);
+    assert_eq!(bench.say("wang", broken).verdict, Invalid);
+    let void = json!({"op": "void", "kind": "visit", "id": id, "reason": "孩子说被打了"});
+    bench.say("wang", void);
     let incidents = bench.world.records.values();
     let incidents: Vec<_> = incidents
         .filter(|record| record.kind == xiangyi_proto::kinds::Kind::Incident)
         .collect();
-    assert_eq!(incidents.len(), 2);
+    assert_eq!(incidents.len(), 4);
     let seen =
         |record: &&xiangyi_sync::world::Record| record.placed.contains_key("restricted:430121");
     assert!(incidents.iter().all(seen));
@@ -490,4 +496,25 @@ fn a_visit_without_a_village_counts_where_its_client_lives() {
     let counted = bench.world.effects.rollups.keys();
     let mut villages = counted.map(|key| key.village.as_str());
     assert!(villages.any(|village| village == "430121101003"));
+}
+
+#[test]
+fn that_something_was_refused_is_for_its_author_to_know() {
+    let mut bench = Bench::new();
+    let (early, late, id) = (bench.id(), bench.id(), bench.id());
+    let waits = |own, needed: uuid::Uuid, now| {
+        let mut said = visit(own, "service", now);
+        said["needs"] = json!([needed]);
+        said
+    };
+    let before = bench.say("li", waits(early, id, bench.now));
+    assert_eq!(told(&before), (Held, "waits-for-record"));
+    let refused = bench.say("wang", visit(id, "land_demolition", bench.now));
+    assert_eq!(refused.verdict, Rejected);
+    assert!(bench.last("li", before.n).is_none(), "nothing is told");
+    let after = bench.say("li", waits(late, id, bench.now));
+    assert_eq!(told(&after), (Held, "waits-for-record"));
+    let own = bench.id();
+    let own = bench.say("wang", waits(own, id, bench.now));
+    assert_eq!(told(&own), (Rejected, "dependency-refused"));
 }

@@ -14,6 +14,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
+use xiangyi_proto::limits::RETRY_MS;
 use xiangyi_proto::problem;
 use xiangyi_sync::cursor::Cursor;
 
@@ -24,8 +25,9 @@ use crate::problem::ApiError;
 use crate::tasks;
 use subscriber::Subscriber;
 
-/// Parts of events a slow reader may lag before it is dropped: a page of small rows.
-const PARTS: usize = 512;
+/// Parts of events that wait for a slow reader, two an event: some 40 KB a line, because one person
+/// may hold many lines.
+const PARTS: usize = 64;
 
 #[derive(Debug, Deserialize)]
 pub struct Ask {
@@ -37,7 +39,7 @@ pub struct Ask {
 /// `GET /v1/live?streams=&cursor=`.
 ///
 /// # Errors
-/// When the cursor is none, before anything is streamed.
+/// When the cursor is none or the person has too many lines, before anything is streamed.
 pub async fn live(
     State(app): State<App>,
     caller: Caller,
@@ -60,10 +62,15 @@ pub async fn live(
     let wanted = ask
         .streams
         .map(|list| list.split(',').map(str::to_owned).collect());
+    let seat = app.live.seat(&caller.person);
+    let seat = seat.ok_or_else(|| ApiError::new(problem::THROTTLED).retry(RETRY_MS))?;
     let rings = app.live.listen();
     let (parts, receiver) = mpsc::channel(PARTS);
     let subscriber = Subscriber::new(app, caller, cursor, wanted, parts);
-    tasks::spawn("live", subscriber.run(rings));
+    tasks::spawn("live", async move {
+        subscriber.run(rings).await;
+        drop(seat);
+    });
     let mut response = Body::from_stream(ReceiverStream::new(receiver)).into_response();
     let headers = response.headers_mut();
     let stream = HeaderValue::from_static("text/event-stream");

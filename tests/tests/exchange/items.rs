@@ -260,3 +260,37 @@ on_both!(a_time_that_is_still_ahead_is_refused, |engine| {
         "{verdict}"
     );
 });
+
+on_both!(half_an_emoji_is_its_items_own_trouble, |engine| {
+    let harness = Harness::start(engine).await;
+    let phone = harness.worker(1).await.phone().await;
+    let odd = |n: u32, from: &str, to: &str| {
+        let item = with(check_in(n, n), "/body/note", json!("好X"));
+        item.to_string().replace(from, to)
+    };
+    let items = [
+        check_in(1, 1).to_string(),
+        odd(2, "好X", "好\\ud83d"),
+        odd(3, "\"好X\"", "1e400"),
+        odd(4, "\"n\"", "\"later\":1e400,\"n\""),
+        check_in(5, 5).to_string(),
+    ];
+    let body = format!(
+        "{{\"protocol\":1,\"device\":\"{}\",\"push\":{{\"mutations\":[{}]}}}}",
+        phone.device,
+        items.join(",")
+    );
+    let headers = [("content-type", "application/json")];
+    let reply = phone.actor.post_raw("/v1/sync", &headers, body).await;
+    let answer = reply.good();
+    let verdicts = answer["push"]["verdicts"].as_array().expect("verdicts");
+    // What nobody looks at may be as odd as it likes.
+    let expected = ["accepted", "invalid", "invalid", "accepted", "accepted"];
+    assert_eq!(names(verdicts), expected, "{verdicts:?}");
+    let first = &verdicts[1]["errors"][0];
+    assert_eq!(
+        (&first["pointer"], &first["code"]),
+        (&json!("/body"), &json!("bad-text"))
+    );
+    assert_eq!(verdicts[1]["id"], id(2), "it is answered by its own id");
+});

@@ -248,3 +248,31 @@ on_both!(a_quiet_line_says_that_it_is_alive, |engine| {
         }
     }
 });
+
+on_both!(a_person_has_so_many_lines_and_no_more, |engine| {
+    let harness = Harness::start(engine).await;
+    let hub = harness.hub().await;
+    harness
+        .worker(1)
+        .await
+        .phone()
+        .await
+        .push_one(check_in(1, 1))
+        .await;
+    let mut lines = Vec::new();
+    for _ in 0..16 {
+        lines.push(Line::open(&hub, "", None).await);
+    }
+    hub.get("/v1/live").await.problem(429, "throttled");
+    // Another person has their own, and one that ends makes room.
+    Line::open(&harness.reviewer(1).await, "", None)
+        .await
+        .change()
+        .await;
+    let listening = harness.app.live.listeners();
+    lines.pop();
+    while harness.app.live.listeners() >= listening {
+        tokio::task::yield_now().await;
+    }
+    Line::open(&hub, "", None).await.change().await;
+});
