@@ -9,8 +9,8 @@ use xiangyi_sync::effects::{FINAL, RollupDelta, RollupKey};
 use xiangyi_sync::kinds;
 use xiangyi_sync::phone::{Phone, Place};
 use xiangyi_sync::policy::{Fact, facts_made};
-use xiangyi_sync::world::{ClaimState, World};
-use xiangyi_sync::{hold, keep};
+use xiangyi_sync::world::{ClaimState, Held, World};
+use xiangyi_sync::{decide, hold, keep};
 
 use super::records::law_26_sums;
 use crate::core::Core;
@@ -113,6 +113,20 @@ pub fn law_24_holds_end(county: &County, now: i64) -> Check {
     Ok(())
 }
 
+/// Whether an item names a record that was voided.
+fn names_a_void(county: &County, held: &Held) -> bool {
+    let mutation = &held.item.mutation;
+    let kind = held.item.kind;
+    let body = mutation.body.as_ref();
+    let named = kind.zip(body).map(|(kind, body)| decide::named(kind, body));
+    let mut all = mutation
+        .needs
+        .iter()
+        .copied()
+        .chain(named.unwrap_or_default());
+    all.any(|id| county.record(id).is_some_and(|record| record.void))
+}
+
 /// 24: what waits for a record would still wait if it were judged now.
 pub fn law_24_waits_for_a_reason(core: &Core, shard: i64, now: i64) -> Check {
     let county = &core.store.counties[&shard];
@@ -125,8 +139,11 @@ pub fn law_24_waits_for_a_reason(core: &Core, shard: i64, now: i64) -> Check {
         core.store.load_all(county, &mut world);
         let env = core.env(now);
         let held = hold::take(&mut world, *id, &env);
+        let void = held.as_ref().is_some_and(|held| names_a_void(county, held));
         let verdict = held.map(|held| hold::rejudge(&mut world, held, &env, false));
         let waits = verdict.as_ref().is_some_and(|verdict| !verdict.is_final());
+        // What else it names may have been voided meanwhile; that comes out when its wait ends.
+        let waits = waits || void;
         holds("24", waits, || {
             format!(
                 "{id} waits for {:?} and could be {verdict:?}: {}",
