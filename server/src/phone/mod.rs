@@ -6,11 +6,16 @@
 
 mod act;
 mod bodies;
+mod danger;
+mod decide;
 mod desk;
+mod fits;
 mod follow;
 mod http;
 mod mint;
+pub mod out;
 mod photo;
+mod places;
 pub mod replay;
 pub mod show;
 mod store;
@@ -86,7 +91,8 @@ pub struct Moment {
 }
 
 impl Handset {
-    /// Opens the phone in a folder, made if absent. A server that is named is remembered.
+    /// Opens the phone in a folder, made if absent. A server that is named is remembered once
+    /// it has answered.
     ///
     /// # Errors
     /// When the folder or its file cannot be used, or no server was ever named.
@@ -99,11 +105,7 @@ impl Handset {
         let turn = Some(turn::take(home, turn::WRITE).await?);
         let store = Store::open(home).await?;
         let server = match server {
-            Some(server) => {
-                let server = server.trim_end_matches('/').to_owned();
-                store.put("server", &server).await?;
-                server
-            }
+            Some(server) => address(server)?,
             None => store.get("server").await?.ok_or_else(|| {
                 Trouble::words(
                     "还不知道服务器地址，请加上 --server。",
@@ -226,6 +228,17 @@ impl Handset {
         }
     }
 
+    /// Keeps the server's address for commands that name none, once it has answered.
+    ///
+    /// # Errors
+    /// When the phone's file does not take it.
+    pub async fn remember_server(&self) -> Result<(), Trouble> {
+        match self.api.answered() {
+            Some(server) => self.store.put("server", server).await,
+            None => Ok(()),
+        }
+    }
+
     /// Signs in and registers the phone. Nothing of another person may wait on it.
     ///
     /// # Errors
@@ -335,6 +348,18 @@ impl Handset {
     /// When the phone's file cannot be read.
     pub async fn aside(&self) -> Result<BTreeSet<i64>, Trouble> {
         self.store.aside().await
+    }
+
+    /// Places that are offered to this person or that they wait for, in words.
+    pub fn places(&self) -> Vec<String> {
+        let person = self.person().map_or("", |person| person.id.as_str());
+        places::told(&self.state, person)
+    }
+
+    /// Says at once what of the new entries speaks of danger to a person.
+    pub fn warn(&self, entries: &[Entry]) {
+        let person = self.person().map_or("", |person| person.id.as_str());
+        danger::warn(&self.state, person, entries);
     }
 
     /// Records that are not answered yet.
@@ -452,6 +477,10 @@ impl Handset {
             cleaned: act::cleaned(action).await?,
             ..Material::default()
         };
+        if matches!(action, Action::Visit(_)) && !action.photos().is_empty() {
+            // What does not fit is found before its photographs are copied.
+            self.drafts(&person, action, &material, at)?;
+        }
         for file in action.photos() {
             material.photos.push(photo::take(&self.home, file).await?);
         }
@@ -464,15 +493,28 @@ impl Handset {
             let here = refused.filter(|photo| photo.record == record.to_string());
             material.refused = here.map(|photo| photo.sha256).collect();
         }
+        let drafts = self.drafts(&person, action, &material, at)?;
+        let photos = &material.photos;
+        self.append(drafts, photos, at.wall_ms, replaced).await
+    }
+
+    /// The mutations of an action, if every text fits its field.
+    fn drafts(
+        &mut self,
+        person: &PersonCard,
+        action: &Action,
+        material: &Material,
+        at: Moment,
+    ) -> Result<Vec<Mutation>, Trouble> {
         let mut desk = Desk {
-            person: &person,
+            person,
             at,
             state: &self.state,
             mint: &mut self.mint,
         };
-        let drafts = desk.drafts(action, &material)?;
-        let photos = &material.photos;
-        self.append(drafts, photos, at.wall_ms, replaced).await
+        let drafts = desk.drafts(action, material)?;
+        fits::check(&drafts)?;
+        Ok(drafts)
     }
 
     async fn append(
@@ -507,6 +549,18 @@ impl Handset {
         }
         Ok(entries)
     }
+}
+
+/// A server's address as it is kept.
+fn address(server: &str) -> Result<String, Trouble> {
+    let server = server.trim_end_matches('/');
+    if server.starts_with("http://") || server.starts_with("https://") {
+        return Ok(server.to_owned());
+    }
+    Err(Trouble::Words(
+        format!("服务器地址要以 http:// 或 https:// 开头，例如 http://{server}。"),
+        format!("The server's address begins with http:// or https://, such as http://{server}."),
+    ))
 }
 
 async fn kept_session(store: &Store) -> Result<Option<Session>, Trouble> {
