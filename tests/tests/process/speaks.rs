@@ -209,6 +209,15 @@ async fn held_work_is_seen_where_it_is_decided() {
     );
     phone.does(&["sync"]).await;
     holds(&phone.does(&["show", "refused"]).await, &["申诉未获支持"]);
+    let again = ["appeal", &meeting, "--reason", "还是陪老人办事"];
+    phone.records(&again).await;
+    holds(&phone.does(&["sync"]).await, &["appeal-once"]);
+    for line in listed(&phone, "refused").await {
+        let number = line.split_whitespace().next().expect("a number");
+        phone.does(&["set-aside", &number.replace('#', "")]).await;
+    }
+    let shown = phone.does(&["show"]).await;
+    holds(&shown, &["3  没有收下 not accepted，其中 3 条已处理"]);
 }
 
 #[tokio::test]
@@ -276,4 +285,24 @@ async fn a_server_is_remembered_once_it_has_answered() {
     let home = phone.home().display().to_string();
     let told = said(XIANGYI.command(&["phone", "--home", &home, "sync"])).await;
     holds(told.good(), &["同步完成"]);
+}
+
+#[tokio::test]
+async fn a_place_asked_for_twice_is_set_aside() {
+    let scratch = Scratch::new("process");
+    let serving = demo(scratch.path(), &[]).await;
+    let leader = signed_in(scratch.path(), &serving, "13800000401").await;
+    let activity = ["activity", "--title", "重阳陪伴", "--type", "elder_company"];
+    let size = ["--starts-in-hours", "96", "--capacity", "1"];
+    let activity = leader.records(&[&activity[..], &size].concat()).await;
+    leader.does(&["sync"]).await;
+    let phone = signed_in(scratch.path(), &serving, "13800000301").await;
+    for _ in 0..2 {
+        phone.records(&["sign-up", &activity]).await;
+    }
+    holds(&phone.does(&["sync"]).await, &["already-signed-up"]);
+    let refused = listed(&phone, "refused").await;
+    let number = refused[0].split_whitespace().next().expect("a number");
+    phone.does(&["set-aside", &number.replace('#', "")]).await;
+    holds(&phone.does(&["show"]).await, &["其中 1 条已处理"]);
 }
