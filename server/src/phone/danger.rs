@@ -13,10 +13,11 @@ use xiangyi_sync::policy::{self, CompiledPack, Danger, PackSet, Question};
 
 use super::out;
 
-/// What follows the words of every rule.
+/// What goes before the words of every rule, which speak as if the record had arrived.
 const DIAL: [&str; 2] = [
-    "系统没有报警，请立即拨打110。",
-    "The system has not called the police. Call 110 now.",
+    "系统没有报警，请立即拨打110。这一条还在手机上，同步以后县级社工总站才看得到。",
+    "The system has not called the police. Call 110 now. This is still on the phone; the county \
+     hub sees it only after a sync.",
 ];
 
 /// Says what of the new entries speaks of danger, beside standard output: scripts read that.
@@ -26,8 +27,12 @@ pub fn warn(phone: &Phone, person: &str, entries: &[Entry]) {
         let rule = &danger.rule;
         if !told.contains(&rule.message_zh) {
             let [zh, en] = DIAL;
+            let (title, title_en) = (&rule.title_zh, &rule.title_en);
             let (own, own_en) = (&rule.message_zh, &rule.message_en);
-            out::aside(&format!("{own}\n{zh}\n  {own_en}\n  {en}"));
+            out::aside(&format!(
+                "{title}。{zh}\n  {title_en}. {en}\n规则的话，同步以后 the rule, once it is \
+                 sent:\n  {own}\n  {own_en}"
+            ));
             told.push(own.clone());
         }
     }

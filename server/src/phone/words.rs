@@ -67,7 +67,7 @@ pub fn dealt_with(state: &str) -> String {
         "split" => "已拆分 split",
         "refiled" => "已改记 re-filed",
         "appealed" => "已申诉 appealed",
-        "upheld" => "申诉未获支持 upheld",
+        "upheld" => "申诉未获支持，不能再申诉 upheld, no second appeal",
         "overturned" => "申诉成立 overturned",
         other => other,
     };

@@ -71,7 +71,11 @@ async fn danger_is_said_at_once_and_without_network() {
         "scripts read the first line"
     );
     let (own, sentence) = ("请先保证孩子安全", "系统没有报警，请立即拨打110");
-    holds(&told.err, &[own, sentence, "has not called the police"]);
+    let unsent = "这一条还在手机上";
+    holds(
+        &told.err,
+        &[own, sentence, unsent, "has not called the police"],
+    );
     let id = told
         .out
         .split_whitespace()
