@@ -9,7 +9,7 @@ use crate::app::StartError;
 use crate::clock::Clock;
 use crate::entropy::Entropy;
 use crate::phone::show::{self, Beside, What};
-use crate::phone::{Action, Handset, ROUNDS_MAX, Told, Trouble, replay, words};
+use crate::phone::{Action, Handset, ROUNDS_MAX, Told, Trouble, out, replay, words};
 
 /// How long a watching phone waits before it tries a server that did not answer again.
 const AGAIN: Duration = Duration::from_secs(2);
@@ -66,8 +66,10 @@ pub async fn run(args: PhoneArgs) -> Result<(), StartError> {
     let mut phone = Handset::open(&args.home, server, clock.clone(), entropy).await?;
     phone.lie(args.now_offset_ms);
     let done = command(&mut phone, args.command, &clock).await;
+    let kept = phone.remember_server().await;
     phone.close().await;
-    done
+    done?;
+    Ok(kept?)
 }
 
 async fn command(phone: &mut Handset, command: Command, clock: &Clock) -> Result<(), StartError> {
@@ -78,9 +80,9 @@ async fn command(phone: &mut Handset, command: Command, clock: &Clock) -> Result
         } => {
             phone.sign_in(&telephone, &password).await?;
             if let Some(person) = phone.person() {
-                println!("已登录 signed in: {} {}", person.id, person.name);
+                out::line(&format!("已登录 signed in: {} {}", person.id, person.name));
                 for at in &person.roles {
-                    println!("  {} {}", words::role(at.role), at.unit);
+                    out::line(&format!("  {} {}", words::role(at.role), at.unit));
                 }
             }
         }
@@ -91,8 +93,12 @@ async fn command(phone: &mut Handset, command: Command, clock: &Clock) -> Result
             phone.claim_offset(offline_clock_offset_ms);
             let told = phone.sync(rounds).await?;
             replay::print_told(&told);
+            phone.places().iter().for_each(|place| out::line(place));
             if phone.waiting() > 0 {
-                println!("{} 条稍后再发 wait to be sent later", phone.waiting());
+                out::line(&format!(
+                    "{} 条稍后再发 wait to be sent later",
+                    phone.waiting()
+                ));
             }
             if told.troubles.len() > told.refused_photos {
                 let words =
@@ -110,19 +116,22 @@ async fn command(phone: &mut Handset, command: Command, clock: &Clock) -> Result
                 aside: phone.aside().await?,
                 waiting: phone.photos_waiting().await?,
                 refused: phone.photos_refused().await?,
+                places: phone.places(),
             };
             show::print(phone.state(), &beside, what, json);
         }
         Command::SetAside { n } => {
             phone.set_aside(n).await?;
-            println!("已收起 set aside: #{n}");
+            out::line(&format!("已收起 set aside: #{n}"));
         }
         Command::Watch => watch(phone).await?,
         Command::Replay { file } => replay::run(phone, &file, clock.now()).await?,
         Command::Act(action) => {
             let at = phone.now();
-            for entry in phone.act(&action, at).await? {
-                println!("{}", show::told(&entry, false));
+            let entries = phone.act(&action, at).await?;
+            phone.warn(&entries);
+            for entry in entries {
+                out::line(&show::told(&entry, false));
             }
         }
     }
@@ -133,7 +142,8 @@ async fn command(phone: &mut Handset, command: Command, clock: &Clock) -> Result
 /// use the phone. A server that is away is waited for.
 async fn watch(phone: &mut Handset) -> Result<(), StartError> {
     print_changes(&phone.sync(ROUNDS_MAX).await?);
-    println!("守候中 watching; Ctrl-C ends it");
+    phone.remember_server().await?;
+    out::line("守候中 watching; Ctrl-C ends it");
     let mut is_away = false;
     loop {
         phone.pause();
@@ -152,13 +162,13 @@ async fn watch(phone: &mut Handset) -> Result<(), StartError> {
         match synced {
             Ok(told) => {
                 if std::mem::take(&mut is_away) {
-                    println!("又连上了 connected again");
+                    out::line("又连上了 connected again");
                 }
                 print_changes(&told);
             }
             Err(trouble @ Trouble::Offline(_)) => {
                 if !std::mem::replace(&mut is_away, true) {
-                    eprintln!("{trouble}");
+                    out::aside(&trouble.to_string());
                 }
                 phone.pause();
                 tokio::time::sleep(AGAIN).await;
@@ -171,15 +181,15 @@ async fn watch(phone: &mut Handset) -> Result<(), StartError> {
 fn print_changes(told: &Told) {
     for (kind, id, gone) in &told.rows {
         if *gone {
-            println!("- {id}");
+            out::line(&format!("- {id}"));
         } else {
-            println!("+ {} {id}", words::kind(kind));
+            out::line(&format!("+ {} {id}", words::kind(kind)));
         }
     }
     for entry in &told.entries {
-        println!("{}", show::told(entry, false));
+        out::line(&show::told(entry, false));
     }
     for trouble in &told.troubles {
-        eprintln!("{trouble}");
+        out::aside(&trouble.to_string());
     }
 }

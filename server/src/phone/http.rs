@@ -72,6 +72,21 @@ impl Ask {
         ask
     }
 
+    /// JSON bytes by POST as they are: a server does not inflate what is packed too tightly.
+    pub fn plain(path: &str, json: Vec<u8>) -> Self {
+        let mut ask = Self::bare(Method::POST, path);
+        let kind = "application/json".to_owned();
+        ask.headers.push(("content-type", kind));
+        ask.body = json.into();
+        ask
+    }
+
+    /// Whether the body is sent packed.
+    pub fn is_packed(&self) -> bool {
+        let mut headers = self.headers.iter();
+        headers.any(|(name, _)| *name == "content-encoding")
+    }
+
     /// Something written as JSON.
     pub fn json(path: &str, what: &impl Serialize) -> Self {
         let json = serde_json::to_vec(what).expect("what is asked can be written as JSON");
@@ -103,6 +118,8 @@ impl Reply {
 pub struct Api {
     client: Client,
     server: String,
+    /// Whether it ever answered as this server does.
+    has_answered: bool,
     /// What happens to the next request.
     pub cut: Option<Cut>,
 }
@@ -122,6 +139,7 @@ impl Api {
         Ok(Self {
             client,
             server: server.to_owned(),
+            has_answered: false,
             cut: None,
         })
     }
@@ -130,6 +148,11 @@ impl Api {
     pub fn path_of(&self, location: &str) -> String {
         let path = location.strip_prefix(&self.server).unwrap_or(location);
         path.to_owned()
+    }
+
+    /// The server's address, if anything came from there.
+    pub fn answered(&self) -> Option<&str> {
+        self.has_answered.then_some(self.server.as_str())
     }
 
     /// Sends once.
@@ -158,6 +181,7 @@ impl Api {
         }
         let body = inflated(&headers, &body)?;
         if (200..300).contains(&status) {
+            self.has_answered = true;
             return Ok(Reply {
                 status,
                 headers,
@@ -165,7 +189,10 @@ impl Api {
             });
         }
         Err(match serde_json::from_slice::<Problem>(&body) {
-            Ok(problem) => Trouble::Problem(Box::new(problem)),
+            Ok(problem) => {
+                self.has_answered = true;
+                Trouble::Problem(Box::new(problem))
+            }
             Err(_) => Trouble::Status(status),
         })
     }

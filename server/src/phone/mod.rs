@@ -5,12 +5,18 @@
 //! The rules of the exchange are in `xiangyi_sync::phone`; none is repeated here.
 
 mod act;
+mod aside;
 mod bodies;
+mod danger;
+mod decide;
 mod desk;
+mod fits;
 mod follow;
 mod http;
 mod mint;
+pub mod out;
 mod photo;
+mod places;
 pub mod replay;
 pub mod show;
 mod store;
@@ -19,7 +25,6 @@ mod trouble;
 mod turn;
 pub mod words;
 
-use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
@@ -86,7 +91,8 @@ pub struct Moment {
 }
 
 impl Handset {
-    /// Opens the phone in a folder, made if absent. A server that is named is remembered.
+    /// Opens the phone in a folder, made if absent. A server that is named is remembered once
+    /// it has answered.
     ///
     /// # Errors
     /// When the folder or its file cannot be used, or no server was ever named.
@@ -99,11 +105,7 @@ impl Handset {
         let turn = Some(turn::take(home, turn::WRITE).await?);
         let store = Store::open(home).await?;
         let server = match server {
-            Some(server) => {
-                let server = server.trim_end_matches('/').to_owned();
-                store.put("server", &server).await?;
-                server
-            }
+            Some(server) => address(server)?,
             None => store.get("server").await?.ok_or_else(|| {
                 Trouble::words(
                     "还不知道服务器地址，请加上 --server。",
@@ -226,6 +228,17 @@ impl Handset {
         }
     }
 
+    /// Keeps the server's address for commands that name none, once it has answered.
+    ///
+    /// # Errors
+    /// When the phone's file does not take it.
+    pub async fn remember_server(&self) -> Result<(), Trouble> {
+        match self.api.answered() {
+            Some(server) => self.store.put("server", server).await,
+            None => Ok(()),
+        }
+    }
+
     /// Signs in and registers the phone. Nothing of another person may wait on it.
     ///
     /// # Errors
@@ -252,89 +265,16 @@ impl Handset {
         Ok(())
     }
 
-    /// Empties the phone for its next person; what only this phone has stays with its owner.
-    async fn hand_over(&mut self) -> Result<(), Trouble> {
-        let (open, photos) = self.unfinished().await?;
-        if open + photos > 0 {
-            return Err(Trouble::Words(
-                format!(
-                    "这台手机上还有别人的 {open} 条记录、{photos} 张照片没有了结，请先由本人处理\
-                     （show refused 查看，set-aside 收起）；急用请另选文件夹（--home）。"
-                ),
-                format!(
-                    "{open} records and {photos} photographs of another person are still open on \
-                     this phone; they come first (show refused, set-aside). In a hurry use another \
-                     folder (--home)."
-                ),
-            ));
-        }
-        self.store.clear().await?;
-        let photos = self.home.join("photos");
-        let emptied = tokio::fs::remove_dir_all(&photos).await;
-        emptied.map_err(|error| Trouble::file(&photos, &error))?;
-        let made = tokio::fs::create_dir(&photos).await;
-        made.map_err(|error| Trouble::file(&photos, &error))?;
-        self.state = Phone::default();
-        Ok(())
+    /// Places that are offered to this person or that they wait for, in words.
+    pub fn places(&self) -> Vec<String> {
+        let person = self.person().map_or("", |person| person.id.as_str());
+        places::told(&self.state, person)
     }
 
-    /// Entries that wait for the server or for their person, and photographs that are only here.
-    async fn unfinished(&self) -> Result<(usize, usize), Trouble> {
-        let aside = self.store.aside().await?;
-        let entries = self.state.entries.values();
-        let open = entries.filter(|entry| match entry.place {
-            Place::Outbox => true,
-            Place::Refused | Place::NeedsYou | Place::Quarantined => {
-                show::done_with(&self.state, &aside, entry).is_none()
-            }
-            Place::Held | Place::Committed => false,
-        });
-        // Those of a record that was not accepted are not sent, and are nowhere else; they go
-        // once all that was said of their record was set aside.
-        let is_kept = |record: &str| {
-            let entries = self.state.entries.values();
-            let mut own = entries
-                .filter(|entry| entry.record.to_string() == record)
-                .peekable();
-            own.peek().is_none() || own.any(|entry| !aside.contains(&entry.n))
-        };
-        let waiting = self.store.photos_waiting().await?;
-        let refused = self.store.photos_refused().await?;
-        let records = waiting.iter().map(|photo| &photo.record);
-        let records = records.chain(refused.iter().map(|photo| &photo.record));
-        let photos = records.filter(|record| is_kept(record)).count();
-        Ok((open.count(), photos))
-    }
-
-    /// Sets an entry aside that was not accepted, needs its person or was not understood: read,
-    /// and done with.
-    ///
-    /// # Errors
-    /// When there is no such entry.
-    pub async fn set_aside(&mut self, n: i64) -> Result<(), Trouble> {
-        let entry = self.state.entries.get(&n);
-        let place = entry.map(|entry| entry.place);
-        if !matches!(
-            place,
-            Some(Place::Refused | Place::NeedsYou | Place::Quarantined)
-        ) {
-            return Err(Trouble::Words(
-                format!("#{n} 不需要收起：只有“没有收下”“需要您决定”和“内容有误”的才可以。"),
-                format!(
-                    "#{n} is not to be set aside: it was not turned down, needs no decision and \
-                     was not misunderstood."
-                ),
-            ));
-        }
-        self.store.set_aside(n).await
-    }
-
-    /// Numbers of the entries that were set aside.
-    ///
-    /// # Errors
-    /// When the phone's file cannot be read.
-    pub async fn aside(&self) -> Result<BTreeSet<i64>, Trouble> {
-        self.store.aside().await
+    /// Says at once what of the new entries speaks of danger to a person.
+    pub fn warn(&self, entries: &[Entry]) {
+        let person = self.person().map_or("", |person| person.id.as_str());
+        danger::warn(&self.state, person, entries);
     }
 
     /// Records that are not answered yet.
@@ -452,6 +392,10 @@ impl Handset {
             cleaned: act::cleaned(action).await?,
             ..Material::default()
         };
+        if matches!(action, Action::Visit(_)) && !action.photos().is_empty() {
+            // What does not fit is found before its photographs are copied.
+            self.drafts(&person, action, &material, at)?;
+        }
         for file in action.photos() {
             material.photos.push(photo::take(&self.home, file).await?);
         }
@@ -464,15 +408,28 @@ impl Handset {
             let here = refused.filter(|photo| photo.record == record.to_string());
             material.refused = here.map(|photo| photo.sha256).collect();
         }
+        let drafts = self.drafts(&person, action, &material, at)?;
+        let photos = &material.photos;
+        self.append(drafts, photos, at.wall_ms, replaced).await
+    }
+
+    /// The mutations of an action, if every text fits its field.
+    fn drafts(
+        &mut self,
+        person: &PersonCard,
+        action: &Action,
+        material: &Material,
+        at: Moment,
+    ) -> Result<Vec<Mutation>, Trouble> {
         let mut desk = Desk {
-            person: &person,
+            person,
             at,
             state: &self.state,
             mint: &mut self.mint,
         };
-        let drafts = desk.drafts(action, &material)?;
-        let photos = &material.photos;
-        self.append(drafts, photos, at.wall_ms, replaced).await
+        let drafts = desk.drafts(action, material)?;
+        fits::check(&drafts)?;
+        Ok(drafts)
     }
 
     async fn append(
@@ -507,6 +464,18 @@ impl Handset {
         }
         Ok(entries)
     }
+}
+
+/// A server's address as it is kept.
+fn address(server: &str) -> Result<String, Trouble> {
+    let server = server.trim_end_matches('/');
+    if server.starts_with("http://") || server.starts_with("https://") {
+        return Ok(server.to_owned());
+    }
+    Err(Trouble::Words(
+        format!("服务器地址要以 http:// 或 https:// 开头，例如 http://{server}。"),
+        format!("The server's address begins with http:// or https://, such as http://{server}."),
+    ))
 }
 
 async fn kept_session(store: &Store) -> Result<Option<Session>, Trouble> {

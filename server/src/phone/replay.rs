@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use xiangyi_sync::phone::{Entry, Place};
 
-use super::{Action, Cut, Handset, ROUNDS_MAX, Told, Trouble, show};
+use super::{Action, Cut, Handset, ROUNDS_MAX, Told, Trouble, out, show};
 
 /// Names and what they stand for.
 pub type Names = BTreeMap<String, Value>;
@@ -188,8 +188,9 @@ pub async fn run(phone: &mut Handset, file: &Path, now_ms: i64) -> Result<(), Tr
     let mut names = Names::new();
     for line in &lines {
         let played = play(phone, line, &mut names, now_ms - last).await?;
+        phone.warn(&played.entries);
         for entry in &played.entries {
-            println!("{}", show::told(entry, false));
+            out::line(&show::told(entry, false));
         }
         if let Some(told) = &played.told {
             print_told(told);
@@ -201,24 +202,26 @@ pub async fn run(phone: &mut Handset, file: &Path, now_ms: i64) -> Result<(), Tr
 /// Prints what a sync brought.
 pub fn print_told(told: &Told) {
     for entry in &told.entries {
-        println!("{}", show::told(entry, false));
+        out::line(&show::told(entry, false));
     }
     let gone = told.rows.iter().filter(|(.., gone)| *gone).count();
-    println!(
+    out::line(&format!(
         "同步完成 synced: {} 条答复 verdicts, {} 行更新 rows in, {gone} 行移走 rows out, \
          {} 张照片 photographs",
         told.entries.len(),
         told.rows.len() - gone,
         told.photos
-    );
+    ));
     if let Some(posts) = &told.posts {
-        println!("岗位有变，新记录照此归档 your posts changed; new records are filed there:");
+        out::line("岗位有变，新记录照此归档 your posts changed; new records are filed there:");
         if posts.is_empty() {
-            println!("  （没有岗位 no post）");
+            out::line("  （没有岗位 no post）");
         }
-        posts.iter().for_each(|post| println!("  {post}"));
+        posts
+            .iter()
+            .for_each(|post| out::line(&format!("  {post}")));
     }
     for trouble in &told.troubles {
-        eprintln!("{trouble}");
+        out::aside(&trouble.to_string());
     }
 }

@@ -9,7 +9,7 @@ use xiangyi_proto::verdict::{RuleRef, Verdict, VerdictName};
 use xiangyi_sync::phone::{Entry, Held, Phone, Place};
 
 use super::desk::refusal_of;
-use super::{Refused, words};
+use super::{Refused, decide, out, places, words};
 
 /// A part of the phone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -35,6 +35,8 @@ pub struct Beside {
     pub waiting: usize,
     /// Photographs that the server will never take.
     pub refused: Vec<Refused>,
+    /// Places that are offered or waited for, in words.
+    pub places: Vec<String>,
 }
 
 /// Prints a part of a phone, or a summary of all.
@@ -56,10 +58,19 @@ pub fn print(phone: &Phone, beside: &Beside, what: Option<What>, as_json: bool) 
     if what == Some(What::Refused) {
         lines.extend(beside.refused.iter().map(|photo| refused(photo, as_json)));
     }
-    if lines.is_empty() && !as_json {
-        println!("（空 nothing here）");
+    if what == Some(What::Held) {
+        lines.extend(decide::waiting(phone).map(|row| match as_json {
+            true => serde_json::to_string(row).expect("a row is JSON"),
+            false => decide::told(row),
+        }));
     }
-    lines.iter().for_each(|line| println!("{line}"));
+    if what.is_none() && !as_json {
+        lines.extend(beside.places.iter().cloned());
+    }
+    if lines.is_empty() && !as_json {
+        out::line("（空 nothing here）");
+    }
+    lines.iter().for_each(|line| out::line(line));
 }
 
 fn is_in(place: Place, what: What) -> bool {
@@ -133,7 +144,7 @@ fn summary(phone: &Phone, beside: &Beside, as_json: bool) -> String {
         let (rows, streams) = (phone.rows.len(), phone.streams.len());
         let pictures = json!({ "waiting": beside.waiting, "refused": beside.refused.len() });
         let all = json!({
-            "entries": counts, "photos": pictures, "rows": rows, "streams": streams,
+            "entries": counts, "to_decide": decide::waiting(phone).count(), "photos": pictures, "rows": rows, "streams": streams,
         });
         return all.to_string();
     }
@@ -157,6 +168,11 @@ fn summary(phone: &Phone, beside: &Beside, as_json: bool) -> String {
     ] {
         text.push_str(&format!("{count:>6}  {words}\n"));
     }
+    if decide::reads(phone) {
+        let count = decide::waiting(phone).count();
+        let words = "等您审核 for you to decide; show held";
+        text.push_str(&format!("{count:>6}  {words}\n"));
+    }
     let (rows, streams) = (phone.rows.len(), phone.streams.len());
     text.push_str(&format!("{rows:>6}  数据行 rows in {streams} streams"));
     text
@@ -168,7 +184,8 @@ fn rows(phone: &Phone, as_json: bool) -> Vec<String> {
             let row = serde_json::to_string(&held.row).expect("a row is JSON");
             return format!("{{\"shard\":{shard},\"stream\":\"{stream}\",\"row\":{row}}}");
         }
-        format!("{stream}  {}", words::row(&held.row))
+        let beside = places::beside(phone, &held.row);
+        format!("{stream}  {}{beside}", words::row(&held.row))
     };
     phone.rows.iter().map(line).collect()
 }

@@ -143,7 +143,7 @@ impl Handset {
 
     /// Sends the same bytes until an answer comes, a few times.
     async fn exchange(&mut self, json: &[u8]) -> Result<Answer, Trouble> {
-        let ask = Ask::post("/v1/sync", json.to_vec());
+        let mut ask = Ask::post("/v1/sync", json.to_vec());
         let mut tries = 1;
         loop {
             self.pause();
@@ -153,6 +153,10 @@ impl Handset {
                 Ok(reply) => return reply.json(),
                 Err(trouble) => trouble,
             };
+            if ask.is_packed() && trouble.code() == Some(problem::INFLATE_RATIO.name) {
+                ask = Ask::plain("/v1/sync", json.to_vec());
+                continue;
+            }
             let retry_ms = match &trouble {
                 Trouble::Offline(_) => None,
                 Trouble::Problem(problem) if problem.retry_ms.is_some() => problem.retry_ms,

@@ -67,6 +67,8 @@ pub fn dealt_with(state: &str) -> String {
         "split" => "已拆分 split",
         "refiled" => "已改记 re-filed",
         "appealed" => "已申诉 appealed",
+        "upheld" => "申诉未获支持，不能再申诉 upheld, no second appeal",
+        "overturned" => "申诉成立 overturned",
         other => other,
     };
     format!("已处理 dealt with: {words}")
@@ -86,13 +88,16 @@ pub fn role(role: Role) -> String {
     format!("{zh} {}", role.name())
 }
 
+/// What a row says; nothing when it says nothing that can be read.
+pub fn body_of(row: &Row) -> Value {
+    let raw = row.body.as_ref();
+    let body = raw.and_then(|raw| serde_json::from_str(raw.get()).ok());
+    body.unwrap_or_default()
+}
+
 /// A row in one line; the whole of it is shown as JSON.
 pub fn row(row: &Row) -> String {
-    let body: Value = row
-        .body
-        .as_ref()
-        .and_then(|raw| serde_json::from_str(raw.get()).ok())
-        .unwrap_or_default();
+    let body = body_of(row);
     let (name, id, rev) = (kind(&row.kind), row.id, row.rev);
     if row.kind == "rule_pack" {
         let pack = body["pack"].as_str().unwrap_or("?");
@@ -111,7 +116,7 @@ pub fn row(row: &Row) -> String {
 }
 
 /// Day and minute of UTC+8; nothing when it is not known.
-fn moment(at: i64) -> String {
+pub fn moment(at: i64) -> String {
     if at <= 0 {
         return String::new();
     }
@@ -138,9 +143,15 @@ fn about(body: &Value) -> String {
     text
 }
 
-fn short(text: &str) -> String {
+/// The beginning of a text, as much as a line shows.
+pub fn short(text: &str) -> String {
+    cut(text, LETTERS_MAX)
+}
+
+/// The beginning of a text, in one line.
+pub fn cut(text: &str, max: usize) -> String {
     let mut letters = text.chars();
-    let mut short: String = letters.by_ref().take(LETTERS_MAX).collect();
+    let mut short: String = letters.by_ref().take(max).collect();
     if letters.next().is_some() {
         short.push('…');
     }

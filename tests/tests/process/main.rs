@@ -6,6 +6,7 @@ mod config;
 mod day;
 mod kill;
 mod phone;
+mod speaks;
 mod start;
 mod stop;
 mod trouble;

@@ -295,11 +295,18 @@ async fn a_full_phone_says_so_and_keeps_what_it_has() {
     let serving = demo(scratch.path(), &[]).await;
     let phone = signed_in(scratch.path(), &serving, WORKER).await;
     let first = phone.records(&["check-in", "--village", VILLAGE]).await;
-    // The journal may grow to the size the file has now, and no record of a novel fits into that.
+    // The journal may grow to the size the file has now, and no record of a year fits into that.
     let blocks = size(&phone.home().join("phone.sqlite")).min(64);
-    let novel = "巡访".repeat(20_000);
-    let check_in = phone.args(&["check-in", "--village", VILLAGE, "--note", &novel]);
-    let full = said(without_room(XIANGYI, blocks, &check_in)).await;
+    let year = [
+        "visit",
+        "--no-client",
+        "走访",
+        "--minutes",
+        "30",
+        "--service",
+    ];
+    let year = phone.args(&[&year[..], &["ec_visit"; 10_000]].concat());
+    let full = said(without_room(XIANGYI, blocks, &year)).await;
     holds(full.bad(), &["存不下", "没有记下"]);
 
     let photo = data("photos/terrace.webp");

@@ -1,0 +1,100 @@
+//! Danger, said by the phone itself and at once: no network is needed and nobody has been called.
+//!
+//! The phone asks the packs that it has in its rows, before the first sync the shipped one. It
+//! only speaks; what was recorded stays as it is.
+
+use serde_json::Value;
+use xiangyi_proto::exchange::Mutation;
+use xiangyi_proto::kinds::Kind;
+use xiangyi_proto::pack::{PackDoc, STARTER};
+use xiangyi_proto::time::TimeQuality;
+use xiangyi_sync::phone::{Entry, Phone};
+use xiangyi_sync::policy::{self, CompiledPack, Danger, PackSet, Question};
+
+use super::out;
+
+/// What goes before the words of every rule, which speak as if the record had arrived.
+const DIAL: [&str; 2] = [
+    "系统没有报警，请立即拨打110。这一条还在手机上，同步以后县级社工总站才看得到。",
+    "The system has not called the police. Call 110 now. This is still on the phone; the county \
+     hub sees it only after a sync.",
+];
+
+/// Says what of the new entries speaks of danger, beside standard output: scripts read that.
+pub fn warn(phone: &Phone, person: &str, entries: &[Entry]) {
+    let mut told: Vec<String> = Vec::new();
+    for danger in signals(phone, person, entries) {
+        let rule = &danger.rule;
+        if !told.contains(&rule.message_zh) {
+            let [zh, en] = DIAL;
+            let (title, title_en) = (&rule.title_zh, &rule.title_en);
+            let (own, own_en) = (&rule.message_zh, &rule.message_en);
+            out::aside(&format!(
+                "{title}。{zh}\n  {title_en}. {en}\n规则的话，同步以后 the rule, once it is \
+                 sent:\n  {own}\n  {own_en}"
+            ));
+            told.push(own.clone());
+        }
+    }
+}
+
+fn signals(phone: &Phone, person: &str, entries: &[Entry]) -> Vec<Danger> {
+    let packs = packs(phone);
+    let drafts = entries.iter();
+    let drafts = drafts.filter_map(|entry| serde_json::from_str::<Mutation>(&entry.raw).ok());
+    drafts
+        .flat_map(|draft| of_draft(&packs, phone, person, &draft))
+        .collect()
+}
+
+fn of_draft(packs: &PackSet, phone: &Phone, person: &str, draft: &Mutation) -> Vec<Danger> {
+    let mut texts: Vec<&str> = draft.reason.as_deref().into_iter().collect();
+    for value in draft.set.values().chain(draft.add.values()) {
+        gather(value, &mut texts);
+    }
+    let texts = texts.into_iter();
+    let mut danger: Vec<Danger> = texts.flat_map(|text| packs.danger_in_text(text)).collect();
+    if let (Some(kind), Some(record)) = (Kind::parse(&draft.kind), &draft.body) {
+        let at = draft.occurred_at.unwrap_or(0) + phone.offset_ms.unwrap_or(0);
+        let judged = packs.judge(&Question {
+            kind,
+            record,
+            unit: &draft.unit,
+            author: person,
+            op: draft.op,
+            estimated_at: at,
+            received_at: at,
+            quality: TimeQuality::Claimed,
+            ended_at: at,
+        });
+        danger.extend(judged.danger);
+    }
+    danger
+}
+
+/// The packs on the phone. One of a newer build that is not understood leaves the shipped one.
+fn packs(phone: &Phone) -> PackSet {
+    let rows = phone.rows.values().map(|held| &held.row);
+    let rows = rows.filter(|row| row.kind == Kind::RulePack.name());
+    let mut compiled: Vec<CompiledPack> = rows
+        .filter_map(|row| {
+            let body: Value = serde_json::from_str(row.body.as_ref()?.get()).ok()?;
+            let doc: PackDoc = serde_json::from_value(body["document"].clone()).ok()?;
+            policy::compile(&doc).ok()
+        })
+        .collect();
+    if compiled.is_empty() {
+        let shipped = policy::read(STARTER).and_then(|doc| policy::compile(&doc));
+        compiled.extend(shipped.ok());
+    }
+    PackSet::new(compiled)
+}
+
+fn gather<'a>(value: &'a Value, texts: &mut Vec<&'a str>) {
+    match value {
+        Value::String(text) => texts.push(text),
+        Value::Array(list) => list.iter().for_each(|value| gather(value, texts)),
+        Value::Object(members) => members.values().for_each(|value| gather(value, texts)),
+        _ => {}
+    }
+}
