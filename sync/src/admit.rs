@@ -159,7 +159,8 @@ fn danger_of_patch(item: &Admitted, packs: &PackSet) -> Vec<Danger> {
 }
 
 /// The members of a mutation, each read by itself: half an emoji or a number beyond all bounds in
-/// one of them must not hide the others. What cannot be read is kept as its text, to be listened to.
+/// one of them must not hide the others. What cannot be read is kept as its text, to be listened
+/// to.
 fn parts_of(text: &str, faults: &mut Faults) -> Result<BTreeMap<String, Value>, Nameless> {
     let raws: BTreeMap<String, &RawValue> = serde_json::from_str(text).map_err(|_| Nameless)?;
     let mut parts = BTreeMap::new();
