@@ -138,6 +138,29 @@ macro_rules! in_places {
     };
 }
 
+/// Reads by a text and a span: `$2` is a JSON list of threes, `k0` and the numbers `k1` and `k2`.
+macro_rules! in_spans {
+    ($head:literal, $tail:literal) => {
+        $crate::store::dialect::Dual {
+            sqlite: concat!(
+                $head,
+                " FROM (SELECT value ->> 0 AS k0, value ->> 1 AS k1, value ->> 2 AS k2 \
+                 FROM json_each($2)) CROSS JOIN ",
+                $tail
+            ),
+            postgres: concat!(
+                "SELECT r.* FROM (SELECT x ->> 0 AS k0, CAST(x ->> 1 AS BIGINT) AS k1, \
+                 CAST(x ->> 2 AS BIGINT) AS k2 \
+                 FROM jsonb_array_elements(CAST($2 AS JSONB)) AS t(x)) AS k CROSS JOIN LATERAL (",
+                $head,
+                " FROM ",
+                $tail,
+                " OFFSET 0) AS r"
+            ),
+        }
+    };
+}
+
 /// Reads by pairs of hexadecimal bytes: `$2` is a JSON list of pairs, `k0` and `k1`.
 macro_rules! in_id_pairs {
     ($head:literal, $tail:literal) => {
@@ -160,7 +183,9 @@ macro_rules! in_id_pairs {
     };
 }
 
-pub(crate) use {in_id_pairs, in_ids, in_integers, in_numbers, in_pairs, in_places, in_texts};
+pub(crate) use {
+    in_id_pairs, in_ids, in_integers, in_numbers, in_pairs, in_places, in_spans, in_texts,
+};
 
 /// Ids as the JSON list that `in_ids` reads.
 pub fn ids<'a>(list: impl IntoIterator<Item = &'a Uuid>) -> String {

@@ -7,7 +7,7 @@ mod held;
 mod places;
 mod records;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use sqlx::FromRow;
 use uuid::Uuid;
@@ -18,7 +18,7 @@ use xiangyi_sync::policy::{Fact, FactKey, FactKind};
 use xiangyi_sync::wants::Wants;
 use xiangyi_sync::world::{Granted, Refusal, World};
 
-use super::batch::{self, in_ids, in_texts};
+use super::batch::{self, in_ids, in_spans, in_texts};
 use super::dialect::Dual;
 use super::{StoreError, Tx, broken};
 use crate::accounts::seal::Sealer;
@@ -60,10 +60,10 @@ pub async fn load(
 /// No span is longer: a fact that touches a range began at most so long before it.
 const FACT_SPAN_MAX_MS: i64 = DAY_MS;
 /// Index: the primary key of `fact`.
-const FACTS: Dual = in_texts!(
+const FACTS: Dual = in_spans!(
     "SELECT key, from_ms, to_ms, person, record, note",
     "fact WHERE shard = $1 AND kind = $3 AND key = k0 \
-     AND from_ms BETWEEN $6 AND $4 AND to_ms >= $5"
+     AND from_ms BETWEEN k1 - $4 AND k2 AND to_ms >= k1"
 );
 
 #[derive(FromRow)]
@@ -81,26 +81,22 @@ async fn facts(
     world: &mut World,
     wanted: &BTreeSet<FactKey>,
 ) -> Result<(), StoreError> {
-    let mut by_kind: BTreeMap<FactKind, (BTreeSet<&str>, i64, i64)> = BTreeMap::new();
+    let mut by_kind: BTreeMap<FactKind, Vec<(&str, i64, i64)>> = BTreeMap::new();
     for key in wanted {
-        let group = by_kind
-            .entry(key.kind)
-            .or_insert_with(|| (BTreeSet::new(), i64::MAX, i64::MIN));
-        group.0.insert(&key.key);
-        group.1 = group.1.min(key.from_ms);
-        group.2 = group.2.max(key.to_ms);
+        let spans = by_kind.entry(key.kind).or_default();
+        spans.push((&key.key, key.from_ms, key.to_ms));
     }
-    for (kind, (keys, from, to)) in by_kind {
-        let keys: Vec<&str> = keys.into_iter().collect();
-        let (sql, keys) = (tx.text(&FACTS), batch::list(&keys));
+    // Spans overlap, and a fact that lies in two of them is still one.
+    let place = |fact: &Fact| (fact.record, fact.kind, fact.from_ms, fact.key.clone());
+    let mut known: HashSet<_> = world.facts.iter().map(place).collect();
+    for (kind, spans) in by_kind {
+        let (sql, keys) = (tx.text(&FACTS), batch::list(&spans));
         let shard = world.shard.0;
         let rows: Vec<FactRow> = on!(tx, |c| sqlx::query_as(sql)
             .bind(shard)
             .bind(keys)
             .bind(kind.number())
-            .bind(to)
-            .bind(from)
-            .bind(from.saturating_sub(FACT_SPAN_MAX_MS))
+            .bind(FACT_SPAN_MAX_MS)
             .fetch_all(c)
             .await)?;
         for row in rows {
@@ -113,7 +109,7 @@ async fn facts(
                 record: id(&row.record)?,
                 note: row.note,
             };
-            if !world.facts.contains(&fact) {
+            if known.insert(place(&fact)) {
                 world.facts.push(fact);
             }
         }
