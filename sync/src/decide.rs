@@ -196,7 +196,8 @@ pub fn refused(
     verdict.verdict = VerdictName::Rejected;
     verdict.refusal = Some(id);
     keep_refusal(world, item, refusal, receipt, env);
-    world.refused.push(item.mutation.id);
+    let refused = (item.mutation.id, item.person.clone());
+    world.refused.push(refused);
     verdict
 }
 

@@ -152,11 +152,11 @@ pub fn settle(world: &mut World, env: &Env<'_>) {
             for waiter in waiters(world, id) {
                 release_from(world, waiter, id, env);
             }
-        } else if let Some(id) = world.refused.pop() {
+        } else if let Some((id, whose)) = world.refused.pop() {
             for waiter in waiters(world, id) {
                 if world.live(id).is_some() || stands_alone(world, waiter, id) {
                     release_from(world, waiter, id, env);
-                } else if knows_the_refusal(world, waiter, id) {
+                } else if is_theirs(world, waiter, &whose) {
                     end(world, waiter, "dependency-refused", env);
                 }
             }
@@ -192,12 +192,11 @@ pub fn makes_record(item: &Admitted) -> bool {
     }
 }
 
-/// Whether the refused record was the waiter's own. Others go on waiting: that it was here, and was
-/// refused, is not for them to learn.
-fn knows_the_refusal(world: &World, waiter: RecordId, id: RecordId) -> bool {
-    let person = world.held.get(&waiter).map(|held| &held.item.person);
-    let last = world.refusals_of(id).last().map(|refusal| &refusal.author);
-    last.is_none() || last == person
+/// Whether a waiter waits for something of its own sender. Others go on waiting: that it was here,
+/// and came to nothing, is not for them to learn.
+fn is_theirs(world: &World, waiter: RecordId, whose: &str) -> bool {
+    let held = world.held.get(&waiter);
+    held.is_some_and(|held| held.item.person == whose)
 }
 
 fn stands_alone(world: &World, waiter: RecordId, id: RecordId) -> bool {
@@ -288,7 +287,8 @@ pub fn finalise(world: &mut World, item: &Admitted, verdict: &Verdict, env: &Env
     if world.live(item.mutation.id).is_some() {
         world.arrived.push(item.mutation.id);
     } else if makes_record(item) && !verdict.verdict.is_stored() {
-        world.refused.push(item.mutation.id);
+        let refused = (item.mutation.id, item.person.clone());
+        world.refused.push(refused);
     }
     let mut twin = item.clone();
     for (device, n) in std::mem::take(&mut twin.also) {

@@ -300,9 +300,10 @@ pub struct World {
     pub deciders: HashMap<RecordId, BTreeSet<PersonId>>,
     pub seen: Wants,
     pub effects: Effects,
-    /// Records that came to exist, and records that never will: their waiters move.
+    /// Records that came to exist, and records that never will, with whose they were: their waiters
+    /// move.
     pub arrived: Vec<RecordId>,
-    pub refused: Vec<RecordId>,
+    pub refused: Vec<(RecordId, PersonId)>,
     /// Activities and resources whose counts changed and are rewritten once per batch.
     pub stale_slots: BTreeSet<RecordId>,
 }

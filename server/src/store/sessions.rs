@@ -1,9 +1,8 @@
 //! Sessions and devices. The throttle of signing in has a module of its own.
 
-use xiangyi_proto::role::Role;
 use xiangyi_sync::world::Granted;
 
-use super::{StoreError, Tx, broken};
+use super::{StoreError, Tx, views};
 use crate::on;
 
 /// A session's row.
@@ -162,13 +161,7 @@ pub async fn granted(
         let (Some(role), Some(unit), Some(from_at)) = (role, unit, from_at) else {
             continue;
         };
-        let role = Role::parse(&role).ok_or(broken("granted", "role"))?;
-        grants.push(Granted {
-            role,
-            unit,
-            from_at,
-            to_at,
-        });
+        grants.push(views::granted(&role, unit, from_at, to_at)?);
     }
     Ok(Some((person, grants)))
 }

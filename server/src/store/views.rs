@@ -22,17 +22,24 @@ pub async fn grants(tx: &mut Tx, person: &str) -> Result<Vec<Granted>, StoreErro
         .bind(person)
         .fetch_all(c)
         .await)?;
-    rows.into_iter()
-        .map(|(role, unit, from_at, to_at)| {
-            let role = Role::parse(&role).ok_or(broken("granted", "role"))?;
-            Ok(Granted {
-                role,
-                unit,
-                from_at,
-                to_at,
-            })
-        })
+    let all = rows.into_iter();
+    all.map(|(role, unit, from_at, to_at)| granted(&role, unit, from_at, to_at))
         .collect()
+}
+
+/// A grant as its row tells it.
+pub(super) fn granted(
+    role: &str,
+    unit: String,
+    from_at: i64,
+    to_at: Option<i64>,
+) -> Result<Granted, StoreError> {
+    Ok(Granted {
+        role: Role::parse(role).ok_or(broken("granted", "role"))?,
+        unit,
+        from_at,
+        to_at,
+    })
 }
 
 /// Index: the primary key of `person_shard`.

@@ -12,15 +12,14 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use sqlx::FromRow;
 use uuid::Uuid;
 use xiangyi_proto::kinds::Kind;
-use xiangyi_proto::role::Role;
 use xiangyi_proto::time::DAY_MS;
 use xiangyi_sync::policy::{Fact, FactKey, FactKind};
 use xiangyi_sync::wants::Wants;
-use xiangyi_sync::world::{Granted, Refusal, World};
+use xiangyi_sync::world::{Refusal, World};
 
 use super::batch::{self, in_ids, in_spans, in_texts};
 use super::dialect::Dual;
-use super::{StoreError, Tx, broken};
+use super::{StoreError, Tx, broken, views};
 use crate::accounts::seal::Sealer;
 use crate::on;
 
@@ -216,13 +215,8 @@ async fn grants(
         .fetch_all(c)
         .await)?;
     for (person, role, unit, from_at, to_at) in rows {
-        let role = Role::parse(&role).ok_or_else(|| broken("granted", "role"))?;
-        world.grants.entry(person).or_default().push(Granted {
-            role,
-            unit,
-            from_at,
-            to_at,
-        });
+        let granted = views::granted(&role, unit, from_at, to_at)?;
+        world.grants.entry(person).or_default().push(granted);
     }
     Ok(())
 }
