@@ -321,7 +321,7 @@ fn create(
     }
     let body = item.mutation.body.take().unwrap_or(Value::Null);
     let asked = kinds::question(item, kind, &body);
-    let mut gate = decide::gate(world, item, &asked, env, reviewed);
+    let mut gate = decide::gate(world, item, &asked, None, env, reviewed);
     match gate.refusal.take() {
         Some(decide::Stop::Reject(hit)) => {
             item.mutation.body = Some(body);

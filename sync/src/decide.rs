@@ -1,5 +1,7 @@
 //! The gate for one item: rules asked, hits sorted, receipts written, the record made.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value, json};
 use xiangyi_proto::ids::RecordId;
 use xiangyi_proto::kinds::{Kind, Op};
@@ -11,7 +13,7 @@ use xiangyi_proto::verdict::{Notice, RuleRef, Verdict, VerdictName};
 use crate::policy::{self, Fact, Hit, Judgement, Question, RuleText};
 use crate::wants::id_at;
 use crate::world::{Admitted, Env, Record, Refusal, World};
-use crate::{apply, digest, kinds};
+use crate::{apply, digest, kinds, merge};
 
 /// What stops an item.
 pub enum Stop {
@@ -28,11 +30,13 @@ pub struct Gate {
     pub amended: Option<Value>,
 }
 
-/// Asks every rule about a body. A reviewer's release lets the record through with notices only.
+/// Asks every rule about a body that changes what was `before`. A reviewer's release lets the
+/// record through with notices only.
 pub fn gate(
     world: &World,
     item: &Admitted,
     asked: &Question<'_>,
+    before: Option<&Value>,
     env: &Env<'_>,
     reviewed: bool,
 ) -> Gate {
@@ -40,8 +44,8 @@ pub fn gate(
         .packs
         .judge_stateful(asked, &facts_for(world, item, asked));
     let judgement = match &item.judgement {
-        Some(judgement) if item.mutation.op != Op::Patch => judgement.clone(),
-        _ => env.packs.judge(asked),
+        Some(judgement) if item.mutation.op != Op::Patch && before.is_none() => judgement.clone(),
+        _ => env.packs.judge_change(asked, before),
     };
     let Judgement {
         mut hits,
@@ -57,6 +61,7 @@ pub fn gate(
         class: class.name().to_owned(),
         amended: None,
     };
+    let mut taken_out = BTreeSet::new();
     for hit in hits {
         let verdict = match hit.verdict {
             RuleVerdict::Reject if endangered => RuleVerdict::Hold,
@@ -66,12 +71,14 @@ pub fn gate(
             RuleVerdict::Reject if !reviewed => stop(&mut gate, Stop::Reject(hit)),
             RuleVerdict::Hold if !reviewed => stop(&mut gate, Stop::Hold(hit)),
             RuleVerdict::Amend => {
-                let whole = gate.amended.take().unwrap_or_else(|| asked.record.clone());
-                gate.amended = Some(without(whole, &hit.at));
                 gate.notices.push(notice(&hit));
+                taken_out.extend(hit.at);
             }
             _ => gate.notices.push(notice(&hit)),
         }
+    }
+    if !taken_out.is_empty() {
+        gate.amended = Some(without(asked.record.clone(), taken_out));
     }
     gate
 }
@@ -100,8 +107,16 @@ fn stop(gate: &mut Gate, found: Stop) {
     }
 }
 
-fn without(mut body: Value, at: &[String]) -> Value {
-    for pointer in at {
+/// Takes members and elements out; the last elements first, because those behind move up.
+fn without(mut body: Value, at: BTreeSet<String>) -> Value {
+    let place = |pointer: &String| {
+        let (list, name) = pointer.rsplit_once('/').unwrap_or(("", pointer));
+        (list.to_owned(), name.parse::<usize>().ok())
+    };
+    let mut at: Vec<String> = at.into_iter().collect();
+    at.sort_by_key(place);
+    let mut emptied = Vec::new();
+    for pointer in at.iter().rev() {
         let (parent, name) = pointer.rsplit_once('/').unwrap_or(("", pointer));
         match body.pointer_mut(parent) {
             Some(Value::Object(members)) => drop(members.remove(name)),
@@ -109,9 +124,15 @@ fn without(mut body: Value, at: &[String]) -> Value {
                 if let Some(index) = name.parse::<usize>().ok().filter(|i| *i < list.len()) {
                     list.remove(index);
                 }
+                if list.is_empty() {
+                    emptied.push(parent.to_owned());
+                }
             }
             _ => {}
         }
+    }
+    for list in emptied {
+        merge::put(&mut body, &list, Value::Null);
     }
     body
 }

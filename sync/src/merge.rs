@@ -108,7 +108,8 @@ pub fn put(body: &mut Value, pointer: &str, value: Value) {
     }
 }
 
-fn policy_at(kind: Kind, pointer: &str) -> Merge {
+/// How a field merges.
+pub fn policy_at(kind: Kind, pointer: &str) -> Merge {
     let mut node = tree::of(kind);
     for name in pointer.split('/').skip(1) {
         match node.members.get(name) {
@@ -225,7 +226,7 @@ fn judged(
     let kind = record.kind;
     let asked = asked(&record, item, &merged);
     let (estimated_at, quality) = (asked.estimated_at, asked.quality);
-    let mut gate = decide::gate(world, item, &asked, env, reviewed);
+    let mut gate = decide::gate(world, item, &asked, Some(&record.body), env, reviewed);
     match gate.refusal.take() {
         Some(Stop::Reject(hit)) => return decide::refuse(world, item, kind, &hit, env),
         Some(Stop::Hold(hit)) => {

@@ -5,14 +5,14 @@
 
 use serde_json::Value;
 use xiangyi_proto::ids::RecordId;
-use xiangyi_proto::kinds::Kind;
+use xiangyi_proto::kinds::{Kind, Merge};
 use xiangyi_proto::limits::{OFFER_MINUTES_MIN, OFFER_WAKING_HOURS};
 use xiangyi_proto::time::{DAY_MS, HOUR_MS, MINUTE_MS, Millis, UTC_PLUS_8_MS};
-use xiangyi_proto::verdict::Verdict;
+use xiangyi_proto::verdict::{Notice, Verdict};
 
 use crate::decide::{self, Stop};
 use crate::world::{Admitted, Claim, ClaimState, Env, Record, Slot, World};
-use crate::{hold, kinds, words};
+use crate::{hold, kinds, merge, words};
 
 /// Quiet hours of the day in UTC+8, in which no accept-by clock runs: 22:00 to 07:00.
 const WAKES_AT_MS: i64 = 7 * HOUR_MS;
@@ -53,7 +53,7 @@ fn join(
         return words::rejected(n, id, rule);
     }
     let asked = kinds::question(item, kind, body);
-    let mut gate = decide::gate(world, item, &asked, env, reviewed);
+    let mut gate = decide::gate(world, item, &asked, None, env, reviewed);
     match gate.refusal.take() {
         Some(Stop::Reject(hit)) => return decide::refuse(world, item, kind, &hit, env),
         Some(Stop::Hold(hit)) => {
@@ -63,8 +63,9 @@ fn join(
         None => {}
     }
     let quantity = body.get("quantity").and_then(Value::as_i64).unwrap_or(1);
+    let kept = gate.amended.take().unwrap_or_else(|| body.clone());
     let claim = place_or_line(world, item, slot, name, quantity);
-    let mut record = decide::fresh_record(item, kind, body.clone(), &gate.class);
+    let mut record = decide::fresh_record(item, kind, kept, &gate.class);
     show(world, &mut record, &claim);
     link_need(world, &record, claim.promised(), env);
     let line = (claim.slot, claim.name.clone());
@@ -187,20 +188,45 @@ fn step(
     if let Err(rule) = advance(world, &mut claim, want, body, item.received_at) {
         return words::rejected(n, id, rule);
     }
+    let notices = told(world, item, &record, body, env);
     record.rev += 1;
-    if let (Value::Object(stored), Value::Object(sent)) = (&mut record.body, body) {
-        for (name, value) in sent.iter().filter(|(_, value)| !value.is_null()) {
-            stored.insert(name.clone(), value.clone());
-        }
-    }
+    record.body = stepped(&record, body, true);
     shortage(&mut record, &claim);
     show(world, &mut record, &claim);
     link_need(world, &record, claim.promised() - before, env);
     let line = (claim.slot, claim.name.clone());
     put_claim(world, claim);
-    let verdict = decide::kept(world, item, record, Vec::new(), env);
+    let verdict = decide::kept(world, item, record, notices, env);
     pass_on(world, &line.0, &line.1, env);
     verdict
+}
+
+/// What the rules have to say about a step. It was let in when it joined, and what happened since
+/// has happened: a step is never stopped.
+fn told(
+    world: &World,
+    item: &Admitted,
+    record: &Record,
+    sent: &Value,
+    env: &Env<'_>,
+) -> Vec<Notice> {
+    let body = stepped(record, sent, false);
+    let asked = kinds::question(item, record.kind, &body);
+    decide::gate(world, item, &asked, Some(&record.body), env, true).notices
+}
+
+/// A record with what a step sends; what was agreed on at the first stays as it was.
+fn stepped(record: &Record, sent: &Value, agreed: bool) -> Value {
+    let mut body = record.body.clone();
+    if let (Value::Object(stored), Value::Object(sent)) = (&mut body, sent) {
+        for (name, value) in sent.iter().filter(|(_, value)| !value.is_null()) {
+            let is_fixed = || merge::policy_at(record.kind, &format!("/{name}")) == Merge::Fixed;
+            if !(agreed && stored.contains_key(name) && is_fixed()) {
+                stored.insert(name.clone(), value.clone());
+            }
+        }
+    }
+    body
 }
 
 /// Moves a claim by what its owner wants; judged at receipt.

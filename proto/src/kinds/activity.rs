@@ -61,7 +61,10 @@ const FIELDS: &[Field] = &[
     f("/subsidy_fen", Type::Int(0, 100_000_000)).county(),
     f("/risk_level", Type::Code(&["low", "medium", "high"])).county(),
     f("/insured", Type::Flag).county(),
+    f("/risk_notice", Type::Flag).county(),
     f("/age_min", Type::Int(0, 120)).county(),
+    f("/requires_cert", Type::Text(60)).county(),
+    f("/names_people", Type::Flag).county(),
     f("/sales", Type::Flag).county(),
     f("/contact", Type::Text(60)),
     f("/state", Type::Code(&["open", "cancelled"]))

@@ -171,6 +171,19 @@ pub enum Op {
     Appeal,
 }
 
+impl Op {
+    /// The word on the wire.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Patch => "patch",
+            Self::Void => "void",
+            Self::Request => "request",
+            Self::Appeal => "appeal",
+        }
+    }
+}
+
 /// Who may do an operation.
 #[derive(Debug, Clone, Copy)]
 pub struct May {

@@ -143,6 +143,7 @@ const FIELDS: &[Field] = &[
     ),
     f("/photos/-/captured_at", Type::Time),
     f("/photos/-/consent", Type::Flag),
+    f("/photos/-/visibility", Type::Code(&["record", "public"])),
     f("/photos_declined", Type::Flag),
     f("/received_from_client", Type::List(6)).add_wins(),
     f("/received_from_client/-", Type::Map),

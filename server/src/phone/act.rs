@@ -152,6 +152,10 @@ pub struct Visit {
     #[arg(long = "photo", num_args = 1..)]
     #[serde(default)]
     pub photos: Vec<PathBuf>,
+    /// Somebody in the photographs has not agreed to them.
+    #[arg(long)]
+    #[serde(default)]
+    pub without_consent: bool,
     /// The office that ordered it.
     #[arg(long)]
     pub office: Option<String>,

@@ -75,7 +75,7 @@ pub fn client(ask: &Client, person: &str, at: Moment) -> Value {
 }
 
 /// Photographs as a visit declares them.
-pub fn photos(photos: &[Photo], at: Moment) -> Vec<Value> {
+pub fn photos(photos: &[Photo], consent: bool, at: Moment) -> Vec<Value> {
     let one = |photo: &Photo| {
         json!({
             "sha256": photo.sha256,
@@ -83,7 +83,7 @@ pub fn photos(photos: &[Photo], at: Moment) -> Vec<Value> {
             "mime": photo.mime.name(),
             "source": "camera",
             "captured_at": at.wall_ms,
-            "consent": true,
+            "consent": consent,
         })
     };
     photos.iter().map(one).collect()
@@ -111,7 +111,7 @@ pub fn visit(ask: &Visit, photos: &[Photo], at: Moment) -> Value {
             "kind": ask.outcome.as_deref().unwrap_or("served"),
             "decision": ask.decision,
         })),
-        "photos": self::photos(photos, at),
+        "photos": self::photos(photos, !ask.without_consent, at),
         "handed_over": handed_over,
         "follow_up": ask.follow_up.as_ref().map(|plan| json!({ "plan": plan })),
         "assigned_by": ordered_by(ask.office.as_ref()),

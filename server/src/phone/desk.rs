@@ -174,7 +174,7 @@ impl Desk<'_> {
     /// Photographs for a visit that is there; those that were refused are taken out of it.
     fn photo(&self, visit: Uuid, material: &Material) -> Result<Mutation, Trouble> {
         let known = self.needed(visit)?;
-        let new = bodies::photos(&material.photos, self.at);
+        let new = bodies::photos(&material.photos, true, self.at);
         let mut mutation = self.bare(Op::Patch, known.kind, known.unit, visit);
         mutation.base = Some(known.rev);
         let pointer = "/photos".to_owned();

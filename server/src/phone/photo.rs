@@ -10,6 +10,7 @@ use bytes::Bytes;
 use reqwest::Method;
 use sha2::{Digest as _, Sha256};
 use tokio::io::AsyncWriteExt as _;
+use xiangyi_proto::pack::RuleVerdict;
 use xiangyi_proto::photo::{CHUNK_TYPE, Mime, TUS_VERSION};
 use xiangyi_proto::problem;
 use xiangyi_sync::phone::Place;
@@ -80,6 +81,12 @@ impl Handset {
     pub(super) async fn send_photos(&mut self, told: &mut Told) -> Result<bool, Trouble> {
         let before = told.photos;
         for photo in self.to_send().await? {
+            if let Some(words) = self.not_taken(&photo) {
+                self.store.photo_refused(&photo.sha256, &words).await?;
+                told.refused_photos += 1;
+                told.troubles.push(words);
+                continue;
+            }
             self.pause();
             let uploaded = self.upload(&photo).await;
             self.resume().await?;
@@ -99,6 +106,23 @@ impl Handset {
             }
         }
         Ok(told.photos > before)
+    }
+
+    /// Why a photograph of an accepted visit is no part of it: a rule took it out. It stays here.
+    fn not_taken(&self, photo: &Waiting) -> Option<String> {
+        let own = |record: &uuid::Uuid| record.to_string() == photo.record;
+        let entries = self.state.entries.values();
+        let verdicts = entries.filter(|entry| own(&entry.record));
+        let notices = verdicts.filter_map(|entry| entry.verdict.as_ref());
+        let mut notices = notices.flat_map(|verdict| &verdict.notices);
+        let amend = notices.find(|notice| {
+            let of_photos = notice.at.iter().any(|at| at.starts_with("/photos/"));
+            notice.verdict == RuleVerdict::Amend.name() && of_photos
+        })?;
+        let mut rows = self.state.rows.iter();
+        let row = rows.find(|((_, stream, id), _)| stream.starts_with("person:") && own(id));
+        let body = row.and_then(|(_, held)| held.row.body.as_ref())?;
+        (!body.get().contains(&photo.sha256)).then(|| amend.message.clone())
     }
 
     /// Photographs that are still to be sent; those of a record that was not accepted stay here.

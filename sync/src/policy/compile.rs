@@ -218,7 +218,8 @@ impl CompiledPack {
                 let sound = found.is_empty();
                 faults.extend(found);
                 let proof = || engine::answers_no_whenever(&self.base, program, kind, &rule.params);
-                (reads, sound && proof())
+                let skippable = sound && !reads.before && proof();
+                (reads, skippable)
             }
             Test::Mentions(lexicon) => {
                 let lexicons = 1 << lexicon;
@@ -285,6 +286,12 @@ impl CompiledPack {
             self.by_kind.len() - 1
         });
         &mut self.by_kind[at].1
+    }
+
+    /// What is said of a rule.
+    pub fn words(&self, rule: &str) -> Option<&RuleText> {
+        let found = self.rules.iter().find(|known| known.text.id == rule);
+        found.map(|rule| rule.text.as_ref())
     }
 
     /// The rules of a kind.

@@ -12,9 +12,10 @@ use cel::common::types::{
 use cel::common::value::Val;
 use cel::{Context, ExecutionError, FunctionContext, Program, Value as CelValue};
 use serde_json::Value;
-use xiangyi_proto::kinds::Kind;
+use xiangyi_proto::kinds::{Kind, Op};
 use xiangyi_proto::region;
 
+use super::filler;
 use super::lexicon::Lexicons;
 use super::view::{At, Names, View};
 use crate::shape;
@@ -31,6 +32,9 @@ pub fn base_context(lexicons: &Arc<Lexicons>) -> Context<'static, 'static> {
         (Some(code), Some(prefix)) => region::within(code, prefix),
         _ => false,
     };
+    let repeats = |call: &FunctionContext| text(call, 0).map_or(0, filler::repeats);
+    base.add_function("repeats", repeats)
+        .expect("no overload has this name");
     base.add_function("mentions", mentions)
         .expect("no overload has this name");
     base.add_function("region_within", within)
@@ -96,6 +100,7 @@ pub fn on_an_absent_record(
     };
     let mut names = nothing(kind, params);
     names.unit = Some("43");
+    names.op = Some(Op::Create);
     names.at = Some(&at);
     holds(base, program, &names)
 }
@@ -118,7 +123,9 @@ fn nothing<'a>(kind: Kind, params: &'a CelMap<'static>) -> Names<'a> {
     };
     Names {
         record,
+        before: record,
         kind: kind.name(),
+        op: None,
         unit: None,
         at: None,
         params,

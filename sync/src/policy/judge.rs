@@ -3,6 +3,7 @@
 //! Danger is looked for first and lowers a refusal to a hold. Texts are folded once and scanned
 //! once per pack; a condition runs only if the record has something it reads.
 
+use cel::Program;
 use serde_json::{Map, Value};
 use xiangyi_proto::kinds::Type;
 use xiangyi_proto::pack::{Class, DangerState, RuleClock, RuleVerdict};
@@ -40,6 +41,11 @@ struct InForce<'p> {
 impl PackSet {
     /// What the rules say without looking at other records.
     pub fn judge(&self, q: &Question) -> Judgement {
+        self.judge_change(q, None)
+    }
+
+    /// What the rules say about a record that was `before`.
+    pub fn judge_change(&self, q: &Question, before: Option<&Value>) -> Judgement {
         let shape = shape::of(q.kind);
         let mut texts = Vec::new();
         if let Value::Object(members) = q.record {
@@ -58,6 +64,7 @@ impl PackSet {
             if let Some(index) = chosen.pack.of_kind(q.kind) {
                 let judge = Judge {
                     q,
+                    before,
                     at: &at,
                     chosen: &chosen,
                     index,
@@ -147,6 +154,7 @@ impl InForce<'_> {
 /// One question to one pack.
 struct Judge<'a> {
     q: &'a Question<'a>,
+    before: Option<&'a Value>,
     at: &'a At,
     chosen: &'a InForce<'a>,
     index: &'a KindIndex,
@@ -175,15 +183,8 @@ impl Judge<'_> {
                 if !sieve.lets_through(self.q.record) {
                     return;
                 }
-                let names = Names {
-                    record: View::new(self.shape, self.q.record),
-                    kind: self.q.kind.name(),
-                    unit: Some(self.q.unit),
-                    at: Some(self.at),
-                    params: &rule.params,
-                };
-                match engine::holds(&self.chosen.pack.base, program, &names) {
-                    Ok(true) => pointers(rule, self.q.record),
+                match self.holds(rule, program, self.q.record) {
+                    Ok(true) => self.places(rule, program),
                     Ok(false) => return,
                     Err(failed) => return self.failed(rule, failed, judgement),
                 }
@@ -202,6 +203,43 @@ impl Judge<'_> {
                 let at = at.unwrap_or_default();
                 judgement.danger.push(Danger { rule, state, at });
             }
+        }
+    }
+
+    fn holds(&self, rule: &Rule, on: &Program, record: &Value) -> Result<bool, &'static str> {
+        let names = Names {
+            record: View::new(self.shape, record),
+            before: View::new(self.shape, self.before.unwrap_or(&Value::Null)),
+            kind: self.q.kind.name(),
+            op: Some(self.q.op),
+            unit: Some(self.q.unit),
+            at: Some(self.at),
+            params: &rule.params,
+        };
+        engine::holds(&self.chosen.pack.base, on, &names)
+    }
+
+    /// The rule's pointers in this record. One that ends in `/-` stands for those elements by
+    /// which the condition holds: each is tried alone.
+    fn places(&self, rule: &Rule, program: &Program) -> Vec<String> {
+        let lists = rule.at.iter().filter_map(|at| at.strip_suffix("/-"));
+        let mut found = Vec::new();
+        for list in lists {
+            let elements = self.q.record.pointer(list).and_then(Value::as_array);
+            for (index, element) in elements.into_iter().flatten().enumerate() {
+                let mut alone = self.q.record.clone();
+                if let Some(place) = alone.pointer_mut(list) {
+                    *place = Value::Array(vec![element.clone()]);
+                }
+                if self.holds(rule, program, &alone) == Ok(true) {
+                    found.push(format!("{list}/{index}"));
+                }
+            }
+        }
+        if found.is_empty() {
+            pointers(rule, self.q.record)
+        } else {
+            found
         }
     }
 

@@ -11,6 +11,7 @@ mod compile;
 mod engine;
 mod facts;
 mod fault;
+mod filler;
 mod judge;
 mod lexicon;
 mod mentions;

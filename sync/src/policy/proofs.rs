@@ -38,7 +38,9 @@ fn all_run(pack: &CompiledPack, kind: Kind, record: &Value, at: &At) -> Vec<Stri
         if let Test::When(program, _) = &rule.test {
             let names = Names {
                 record: View::new(shape::of(kind), record),
+                before: View::new(shape::of(kind), &Value::Null),
                 kind: kind.name(),
+                op: Some(Op::Create),
                 unit: Some("430121102"),
                 at: Some(at),
                 params: &rule.params,

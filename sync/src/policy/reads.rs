@@ -28,6 +28,8 @@ pub struct Reads {
     /// are not among them.
     pub paths: BTreeSet<String>,
     pub lexicons: LexiconSet,
+    /// It asks what the record was before: that a record has nothing of it proves nothing.
+    pub before: bool,
     pub faults: Vec<Misread>,
 }
 
@@ -133,9 +135,13 @@ impl<'a> Reader<'a> {
         match (inner, name) {
             (Some((_, known)), _) => known.clone(),
             (None, "record") => Known::Place(self.shape, Some(String::new())),
+            (None, "before") => {
+                self.reads.before = true;
+                Known::Place(self.shape, None)
+            }
             (None, "at") => Known::At,
             (None, "params") => Known::Params,
-            (None, "kind" | "unit") => Known::Other,
+            (None, "kind" | "op" | "unit") => Known::Other,
             _ => self.fault(at, format!("unknown name {name}")),
         }
     }
@@ -259,6 +265,7 @@ fn result(name: &str, on_target: bool, args: usize) -> Option<Known> {
             | operators::INDEX,
             ..,
         )
+        | ("repeats", false, 1)
         | ("size", false, 1)
         | ("size", true, 0) => Some(Known::Other),
         _ => None,

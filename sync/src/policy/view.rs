@@ -12,7 +12,7 @@ use cel::common::types::{
 use cel::common::value::{CowVal, Val};
 use cel::context::VariableResolver;
 use serde_json::{Map, Value};
-use xiangyi_proto::kinds::Type;
+use xiangyi_proto::kinds::{Op, Type};
 
 use crate::shape::Shape;
 
@@ -200,10 +200,13 @@ impl Indexer for At {
     }
 }
 
-/// The variables of one condition; `unit` and `at` are missing while a proof is run.
+/// The variables of one condition; `op`, `unit` and `at` are missing while a proof is run.
 pub struct Names<'a> {
     pub record: View<'a>,
+    /// The record as it was before the change that is asked about; absent for a new one.
+    pub before: View<'a>,
     pub kind: &'static str,
+    pub op: Option<Op>,
     pub unit: Option<&'a str>,
     pub at: Option<&'a At>,
     pub params: &'a CelMap<'static>,
@@ -213,7 +216,9 @@ impl VariableResolver for Names<'_> {
     fn resolve<'b>(&'b self, name: &str) -> Option<CowVal<'b, 'b>> {
         match name {
             "record" => Some(CowVal::Borrowed(&self.record)),
+            "before" => Some(CowVal::Borrowed(&self.before)),
             "kind" => Some(CowVal::owned(CelString::from(self.kind))),
+            "op" => self.op.map(|op| CowVal::owned(CelString::from(op.name()))),
             "unit" => self.unit.map(|unit| CowVal::owned(CelString::from(unit))),
             "at" => self.at.map(|at| CowVal::Borrowed(at as &dyn Val)),
             "params" => Some(CowVal::Borrowed(self.params)),

@@ -201,6 +201,45 @@ async fn a_refused_photograph_stays_in_sight_until_it_is_replaced() {
 }
 
 #[tokio::test]
+async fn a_photograph_without_consent_stays_on_the_phone() {
+    let scratch = Scratch::new("process");
+    let serving = demo(scratch.path(), &[]).await;
+    let phone = signed_in(scratch.path(), &serving, WORKER).await;
+    let good = data("photos/terrace.webp");
+    let visit = [
+        "visit",
+        "--no-client",
+        "走访",
+        "--minutes",
+        "30",
+        "--service",
+        "ec_visit",
+        "--without-consent",
+    ];
+    let visit = phone
+        .records(&[&visit[..], &["--photo", &good]].concat())
+        .await;
+    let said = phone.run(&["sync"]).await;
+    holds(said.bad(), &["记录已收下，照片没有收", "有照片没有收下"]);
+    for _ in 0..2 {
+        let shown = phone.does(&["show", "refused"]).await;
+        holds(&shown, &["照片没有收下", &visit, "征得同意", "photo "]);
+        phone.does(&["sync"]).await;
+    }
+    let worker = serving.nobody().sign_in(WORKER).await;
+    let stored = worker
+        .get(&format!("/v1/visits/{visit}?unit=430121001"))
+        .await
+        .good();
+    assert_eq!(stored["body"]["photos"], serde_json::Value::Null);
+    assert_eq!(stored["body"]["derived"]["evidence"], "none");
+    // Once they agree, it goes in like any other.
+    phone.records(&["photo", &visit, "--photo", &good]).await;
+    holds(&phone.does(&["sync"]).await, &["1 张照片"]);
+    crate::config::once_complete(&worker, &visit).await;
+}
+
+#[tokio::test]
 async fn a_refused_photograph_may_be_taken_out() {
     let scratch = Scratch::new("process");
     let serving = demo(scratch.path(), &[]).await;
