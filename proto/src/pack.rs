@@ -225,6 +225,67 @@ pub struct CatalogueDoc {
     /// The four fields of the programme, by code.
     pub fields: BTreeMap<String, Words>,
     pub services: Vec<ServiceDoc>,
+    #[serde(default)]
+    pub methods: Vec<MethodDoc>,
+    #[serde(default)]
+    pub work_categories: Vec<WorkCategoryDoc>,
+    #[serde(default)]
+    pub client_categories: Vec<ClientCategoryDoc>,
+    #[serde(default)]
+    pub visit_tiers: Vec<VisitTierDoc>,
+}
+
+/// A method of social work with the stages it goes through, in order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MethodDoc {
+    pub code: String,
+    pub zh: String,
+    pub en: String,
+    pub stages: Vec<StageDoc>,
+}
+
+/// One stage of a method.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StageDoc {
+    pub code: String,
+    pub zh: String,
+    pub en: String,
+}
+
+/// What a record's work is, and what its minutes count as.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WorkCategoryDoc {
+    pub code: String,
+    pub zh: String,
+    pub en: String,
+    pub class: Class,
+}
+
+/// Whom a station serves.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClientCategoryDoc {
+    pub code: String,
+    pub zh: String,
+    pub en: String,
+    /// Who reads such a card is settled by a reviewer first.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub restricted: bool,
+}
+
+/// How often somebody is visited at the least.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VisitTierDoc {
+    pub code: String,
+    pub zh: String,
+    pub en: String,
+    pub every_days: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after_change_hours: Option<i64>,
 }
 
 /// One service of the catalogue.

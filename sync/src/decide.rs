@@ -74,6 +74,7 @@ pub fn gate(
                 gate.notices.push(notice(&hit));
                 taken_out.extend(hit.at);
             }
+            RuleVerdict::Reject | RuleVerdict::Hold => gate.notices.push(notice(&hit.let_in())),
             _ => gate.notices.push(notice(&hit)),
         }
     }

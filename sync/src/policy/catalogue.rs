@@ -10,16 +10,30 @@ use serde_json::Value;
 use xiangyi_proto::kinds::Kind;
 use xiangyi_proto::pack::{CATALOGUE, CatalogueDoc, Class, ServiceDoc};
 
-static SERVICES: LazyLock<HashMap<String, ServiceDoc>> = LazyLock::new(|| {
-    let doc: CatalogueDoc =
-        serde_norway::from_str(CATALOGUE).expect("the shipped catalogue is well-formed");
-    let by_code = |service: ServiceDoc| (service.code.clone(), service);
-    doc.services.into_iter().map(by_code).collect()
+static SHIPPED: LazyLock<CatalogueDoc> = LazyLock::new(|| {
+    serde_norway::from_str(CATALOGUE).expect("the shipped catalogue is well-formed")
 });
+static SERVICES: LazyLock<HashMap<&str, &ServiceDoc>> = LazyLock::new(|| {
+    let services = SHIPPED.services.iter();
+    services
+        .map(|service| (service.code.as_str(), service))
+        .collect()
+});
+static CATEGORIES: LazyLock<HashMap<&str, Class>> = LazyLock::new(|| {
+    let categories = SHIPPED.work_categories.iter();
+    categories
+        .map(|category| (category.code.as_str(), category.class))
+        .collect()
+});
+
+/// The catalogue that ships with the programme.
+pub fn catalogue() -> &'static CatalogueDoc {
+    &SHIPPED
+}
 
 /// The service of a code.
 pub fn service(code: &str) -> Option<&'static ServiceDoc> {
-    SERVICES.get(code)
+    SERVICES.get(code).copied()
 }
 
 /// What a record counts as, before any tag.
@@ -42,12 +56,8 @@ fn of_services(record: &Value) -> Class {
 }
 
 fn of_category(category: &str) -> Class {
-    match category {
-        "service" | "joint_service" => Class::Professional,
-        "screening" | "paperwork_help" | "emergency_duty" | "supervision" | "training"
-        | "travel" => Class::Assistive,
-        _ => Class::Administrative,
-    }
+    let known = CATEGORIES.get(category);
+    known.copied().unwrap_or(Class::Administrative)
 }
 
 fn of_purpose(purpose: Option<&str>) -> Class {

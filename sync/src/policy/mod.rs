@@ -33,7 +33,7 @@ use xiangyi_proto::pack::{DangerState, RuleVerdict};
 use xiangyi_proto::time::TimeQuality;
 use xiangyi_proto::verdict::RuleRef;
 
-pub use catalogue::{class_of, service};
+pub use catalogue::{catalogue, class_of, service};
 pub use check::{PackReport, check, read};
 pub use compile::{CompiledPack, compile};
 pub use facts::{Fact, FactKey, FactKind, facts_made, facts_wanted};
@@ -98,6 +98,19 @@ pub struct Hit {
     pub verdict: RuleVerdict,
     /// JSON pointers into the record.
     pub at: Vec<String>,
+}
+
+impl Hit {
+    /// The same where it stops nothing any more: a reviewer let the record in, or what it tells of
+    /// has happened.
+    pub fn let_in(self) -> Self {
+        let (rule, verdict) = (Arc::new(wording::let_in(&self.rule)), RuleVerdict::Warn);
+        Self {
+            rule,
+            verdict,
+            ..self
+        }
+    }
 }
 
 /// A signal of danger to a person.

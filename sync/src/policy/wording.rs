@@ -183,3 +183,22 @@ pub fn lowered(rule: &RuleText) -> RuleText {
         ..rule.clone()
     }
 }
+
+/// The text of a refusal or a hold that stops nothing: the record stands, and this is said of it.
+pub fn let_in(rule: &RuleText) -> RuleText {
+    RuleText {
+        message_zh: format!(
+            "已收下，同时说明一点：{}（{}）。记录照常保存，方便时请对照看一看。拿不准请问站长或县级社工总站；\
+             说明与实际不符的，可以请总站更正。",
+            rule.title_zh, rule.clause
+        ),
+        message_en: format!(
+            "It is in, with one remark: {} ({}). The record stands; look at it once more when \
+             convenient. If in doubt ask your station lead or the county hub, which can correct a \
+             remark that does not fit.",
+            rule.title_en, rule.clause
+        ),
+        instead: Vec::new(),
+        ..rule.clone()
+    }
+}

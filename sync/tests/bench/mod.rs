@@ -51,7 +51,12 @@ pub struct Bench {
 impl Bench {
     /// A county with a worker, a substitute, a lead, two reviewers, two volunteers and an officer.
     pub fn new() -> Self {
-        let doc = read(PACK).expect("the pack is well-formed");
+        Self::with(PACK)
+    }
+
+    /// The same county under another pack.
+    pub fn with(pack: &str) -> Self {
+        let doc = read(pack).expect("the pack is well-formed");
         let pack = compile(&doc).expect("the pack compiles");
         let mut bench = Self {
             world: World::new(Shard(430_121), 0),
@@ -202,6 +207,6 @@ pub fn told(verdict: &Verdict) -> (VerdictName, &str) {
 // Each suite that takes the bench uses a part of it.
 const _: () = {
     let _ = (Bench::visit, Bench::review, Bench::last);
-    let _ = (Bench::keep, Bench::fire);
+    let _ = (Bench::keep, Bench::fire, Bench::with, Bench::new);
     let _ = (visit, patch, told);
 };
