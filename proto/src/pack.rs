@@ -33,6 +33,27 @@ pub struct PackDoc {
     #[serde(default)]
     pub lexicons: BTreeMap<String, LexiconDoc>,
     pub rules: Vec<RuleDoc>,
+    /// Dated loosenings; only the province's pack may hold any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exemptions: Vec<ExemptionDoc>,
+}
+
+/// A dated loosening: these rules say nothing about these units from one day to another, both
+/// inclusive, UTC+8. Which day of a record counts is said by each rule's clock.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExemptionDoc {
+    pub id: String,
+    /// Rules of the same document.
+    pub rules: Vec<String>,
+    /// Codes of units; what lies in them is meant too.
+    pub units: Vec<String>,
+    pub from: String,
+    pub to: String,
+    /// Why, for whoever reads the judgement.
+    pub reason: Words,
+    /// The order or notice it rests on.
+    pub basis: String,
 }
 
 /// The days a pack is in force, both inclusive, UTC+8.
