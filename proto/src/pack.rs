@@ -74,6 +74,18 @@ pub struct LexiconDoc {
     pub not_when: Vec<String>,
 }
 
+/// A public key by which packs are believed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct PackKey {
+    /// First 16 hexadecimal digits of the key's SHA-256.
+    pub id: String,
+    /// Ed25519, 64 hexadecimal digits.
+    pub key: String,
+    /// The one region whose packs it may sign; any region when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+}
+
 /// A text in both languages.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
