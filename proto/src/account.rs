@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::exchange::StreamRef;
 use crate::limits::Limits;
+use crate::pack::PackKey;
 use crate::role::Role;
 
 /// `POST /v1/sessions`.
@@ -54,6 +55,9 @@ pub struct Registered {
     pub device: String,
     pub limits: Limits,
     pub server_time: i64,
+    /// Whose rule packs this phone believes, until it registers again.
+    #[serde(default)]
+    pub pack_keys: Vec<PackKey>,
 }
 
 /// `GET /v1/me`.

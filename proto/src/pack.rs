@@ -33,6 +33,27 @@ pub struct PackDoc {
     #[serde(default)]
     pub lexicons: BTreeMap<String, LexiconDoc>,
     pub rules: Vec<RuleDoc>,
+    /// Dated loosenings; only the province's pack may hold any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exemptions: Vec<ExemptionDoc>,
+}
+
+/// A dated loosening: these rules say nothing about these units from one day to another, both
+/// inclusive, UTC+8. Which day of a record counts is said by each rule's clock.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExemptionDoc {
+    pub id: String,
+    /// Rules of the same document.
+    pub rules: Vec<String>,
+    /// Codes of units; what lies in them is meant too.
+    pub units: Vec<String>,
+    pub from: String,
+    pub to: String,
+    /// Why, for whoever reads the judgement.
+    pub reason: Words,
+    /// The order or notice it rests on.
+    pub basis: String,
 }
 
 /// The days a pack is in force, both inclusive, UTC+8.
@@ -51,6 +72,18 @@ pub struct LexiconDoc {
     /// Words which, standing before the act in its clause, say that the act is not the writer's.
     #[serde(default)]
     pub not_when: Vec<String>,
+}
+
+/// A public key by which packs are believed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct PackKey {
+    /// First 16 hexadecimal digits of the key's SHA-256.
+    pub id: String,
+    /// Ed25519, 64 hexadecimal digits.
+    pub key: String,
+    /// The one region whose packs it may sign; any region when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
 }
 
 /// A text in both languages.

@@ -108,6 +108,14 @@ codes! {
         "接收太慢，已中断，请重试。" "The request came too slowly and was cut. Try again.";
     CONFLICT "conflict" 409 false
         "记录已被别人改过，请看两边的内容再决定。" "The record was changed meanwhile. Look at both and decide.";
+    PACK_UNSOUND "pack-unsound" 422 false
+        "规则包不可用，见 errors。" "The rule pack is not sound; see errors.";
+    PACK_VERSION "pack-version" 409 false
+        "版本号必须大于已发布的和已提出的版本。" "The version must be above those that are published or proposed.";
+    PACK_SIGNATURE "pack-signature" 422 false
+        "规则包的签名不对，或签名人不在信任名单。" "The pack's signature does not fit, or its signer is not trusted here.";
+    SECOND_PERSON "second-person" 409 false
+        "规则包要由另一个人发布；提出的人不能自己发布。" "Another person must publish the pack; whoever proposed it cannot.";
     RECORD_REJECTED "record-rejected" 422 false
         "这条记录不能作为服务记录，见说明。" "This cannot stand as a service record; see the verdict.";
     RECORD_INVALID "record-invalid" 422 false
@@ -198,6 +206,11 @@ pub const FIELD_CODES: &[(&str, &str, &str)] = &[
         "duplicate-number",
         "编号重复。",
         "This number occurs twice.",
+    ),
+    (
+        "pack-fault",
+        "规则包的这一处不能用，说明见英文。",
+        "This place of the rule pack cannot be used.",
     ),
     ("unit-unknown", "没有这个单位。", "There is no such unit."),
 ];

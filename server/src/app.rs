@@ -3,11 +3,9 @@
 use std::ops::Deref;
 use std::sync::{Arc, RwLock};
 
-use xiangyi_proto::ids::Shard;
 use xiangyi_proto::kinds::Kind;
-use xiangyi_proto::pack::PackDoc;
 use xiangyi_proto::time::TimeQuality;
-use xiangyi_sync::policy::{self, PackSet};
+use xiangyi_sync::policy::PackSet;
 use xiangyi_sync::world::Record;
 
 use crate::accounts::addresses::Addresses;
@@ -20,6 +18,7 @@ use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
 use crate::entropy::Entropy;
 use crate::heard::Heard;
+use crate::law::{self, Law};
 use crate::lines::Lines;
 use crate::live::Live;
 use crate::photos::Darkroom;
@@ -28,8 +27,8 @@ use crate::private;
 use crate::regions::{self, Regions};
 use crate::store::dialect::Shape;
 use crate::store::shards::StreamIds;
-use crate::store::{Db, StoreError, keys, packs};
-use crate::writer::{Shared, Work, Writer};
+use crate::store::{Db, StoreError, keys};
+use crate::writer::{Shared, Writer};
 
 /// Owner of a data key that seals nothing and shows at start whether the root key fits.
 const KEY_CHECK: &str = "root-key-check";
@@ -47,6 +46,7 @@ pub struct Parts {
     pub writer: Writer,
     pub live: Live,
     pub heard: Heard,
+    pub law: Law,
     pub tokens: Tokens,
     pub passwords: Passwords,
     pub addresses: Addresses,
@@ -81,7 +81,8 @@ impl App {
         let roots = Roots::open(&config.data, &entropy)?;
         let db = Db::open(&config.database_url()).await;
         let db = db.map_err(|error| ConfigError(error.to_the_operator()))?;
-        prepare(&db, config).await?;
+        let law = Law::new(&roots, config.trusted_keys()?);
+        prepare(&db, config, &law).await?;
         let sealer = Sealer::new(&roots);
         confirm_keys(&db, &sealer, &entropy).await?;
         let live = Live::default();
@@ -103,6 +104,7 @@ impl App {
             writer: Writer::new(shared),
             live,
             heard: Heard::default(),
+            law,
             tokens: Tokens::new(&roots),
             passwords: Passwords::default(),
             addresses: Addresses::default(),
@@ -113,56 +115,8 @@ impl App {
             lines: config.lines,
             secure_cookies: !config.listen.ip().is_loopback(),
         }));
-        app.load_packs().await?;
+        law::start(&app).await?;
         Ok(app)
-    }
-
-    /// Puts the stored packs in force; the first start publishes the shipped one.
-    async fn load_packs(&self) -> Result<(), StartError> {
-        let mut tx = self.db.read().await?;
-        let mut stored = packs::all(&mut tx).await?;
-        drop(tx);
-        let shipped = policy::read(xiangyi_proto::pack::STARTER).map_err(faults)?;
-        let newer = |(region, version): &(String, i64)| {
-            *region == shipped.pack && *version >= shipped.version
-        };
-        if !stored
-            .iter()
-            .any(|pack| newer(&(pack.region.clone(), pack.version)))
-        {
-            stored.push(self.publish(&shipped).await?);
-        }
-        let mut compiled = Vec::new();
-        for pack in &stored {
-            let doc: PackDoc = serde_json::from_str(&pack.document)?;
-            compiled.push(policy::compile(&doc).map_err(faults)?);
-        }
-        self.writer.put_packs(PackSet::new(compiled));
-        Ok(())
-    }
-
-    async fn publish(&self, doc: &PackDoc) -> Result<packs::PackRow, StartError> {
-        let document = serde_json::to_string(doc)?;
-        let row = packs::PackRow {
-            region: doc.pack.clone(),
-            version: doc.version,
-            document,
-        };
-        let now = self.clock.now();
-        let mut tx = self.db.write().await?;
-        packs::add(&mut tx, &row, now).await?;
-        tx.commit().await?;
-        let shard = xiangyi_proto::region::shard_of(&doc.pack).unwrap_or(Shard(43));
-        let version = doc.version.to_be_bytes();
-        let id = xiangyi_sync::digest::derived_id("rule_pack", &[doc.pack.as_bytes(), &version]);
-        let body = serde_json::json!({
-            "pack": doc.pack, "version": doc.version, "document": doc,
-        });
-        let record = own_record(Kind::RulePack, id, &doc.pack, "", body, now);
-        self.writer
-            .write(shard, Work::Record(Box::new(record)))
-            .await;
-        Ok(row)
     }
 }
 
@@ -194,14 +148,6 @@ pub fn own_record(
     }
 }
 
-fn faults(faults: Vec<policy::PackFault>) -> StartError {
-    let lines: Vec<String> = faults.iter().map(ToString::to_string).collect();
-    Box::new(ConfigError(format!(
-        "the rule pack is not sound:\n{}",
-        lines.join("\n")
-    )))
-}
-
 /// Refuses to start with other keys than those the database was sealed with.
 async fn confirm_keys(db: &Db, sealer: &Sealer, entropy: &Entropy) -> Result<(), StartError> {
     let mut tx = db.write().await?;
@@ -217,11 +163,14 @@ async fn confirm_keys(db: &Db, sealer: &Sealer, entropy: &Entropy) -> Result<(),
     Ok(tx.commit().await?)
 }
 
-async fn prepare(db: &Db, config: &Config) -> Result<(), StartError> {
+async fn prepare(db: &Db, config: &Config, law: &Law) -> Result<(), StartError> {
     match db.shape().await? {
         Shape::Current => Ok(()),
         Shape::Newer => Err(Box::new(crate::store::StoreError::Newer)),
-        Shape::Behind if db.is_own_file() || config.demo => Ok(db.migrate().await?),
+        Shape::Behind if db.is_own_file() || config.demo => {
+            db.migrate().await?;
+            Ok(law.adopt(db).await?)
+        }
         Shape::Behind => Err(Box::new(ConfigError(
             "the tables are not up to date: run `xiangyi migrate` first, with the same --config, \
              --data or --database"

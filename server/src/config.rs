@@ -2,10 +2,14 @@
 //!
 //! Unknown keys are refused, so that a misspelt setting is noticed at start and not at night.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use xiangyi_proto::pack::PackKey;
+use xiangyi_proto::region;
+use xiangyi_sync::signed::pack_key;
 
 use crate::lines::Lines;
 
@@ -20,6 +24,7 @@ pub struct Config {
     pub data: PathBuf,
     pub database: Database,
     pub photos: Photos,
+    pub packs: Packs,
     pub log: Log,
     /// Demo people and codes; loopback only, never in a file.
     #[serde(skip)]
@@ -38,6 +43,14 @@ pub struct Config {
 pub struct Database {
     /// `sqlite:PATH` or `postgres://…`; a file in the data folder when absent.
     pub url: Option<String>,
+}
+
+/// Whose rule packs are believed, beside this server's own.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Packs {
+    /// Region code → Ed25519 public keys in hexadecimal.
+    pub trusted: BTreeMap<String, Vec<String>>,
 }
 
 /// Where photographs are kept.
@@ -129,6 +142,7 @@ impl Default for Config {
             data: PathBuf::from("data"),
             database: Database::default(),
             photos: Photos::default(),
+            packs: Packs::default(),
             log: Log::default(),
             demo: false,
             demo_volunteers: 0,
@@ -177,7 +191,23 @@ impl Config {
             let why = "photos.store = \"s3\" needs photos.s3.bucket";
             return Err(ConfigError(why.to_owned()));
         }
-        Ok(())
+        self.trusted_keys().map(drop)
+    }
+
+    /// The keys by which packs are believed, beside this server's own.
+    ///
+    /// # Errors
+    /// When a key is none, or its region is none.
+    pub fn trusted_keys(&self) -> Result<Vec<PackKey>, ConfigError> {
+        let trusted = self.packs.trusted.iter();
+        let pairs = trusted.flat_map(|(region, keys)| keys.iter().map(move |key| (region, key)));
+        let read = |(region, key): (&String, &String)| {
+            let known = pack_key(Some(region), key).filter(|_| region::is_code(region));
+            let why =
+                || format!("packs.trusted: {region} = {key:?} is no region with an Ed25519 key");
+            known.ok_or_else(|| ConfigError(why()))
+        };
+        pairs.map(read).collect()
     }
 
     /// The address of the database.

@@ -14,6 +14,7 @@ pub mod commands;
 pub mod config;
 pub mod entropy;
 pub mod heard;
+pub mod law;
 pub mod lines;
 pub mod live;
 pub mod phone;

@@ -16,7 +16,8 @@ use xiangyi_proto::limits::{INFLATED_BYTES_MAX, PHOTO_BYTES_MAX};
 use xiangyi_proto::problem;
 
 use crate::api::{
-    devices, exchange, health, hub, live, me, openapi, photos, records, sessions, today, uploads,
+    devices, exchange, health, hub, live, me, openapi, packs, photos, records, sessions, today,
+    uploads,
 };
 use crate::app::App;
 use crate::lines;
@@ -81,6 +82,10 @@ routes! {
     "PATCH"  "/v1/photos/uploads/{id}" SignedIn PHOTO  => patch(uploads::append);
     "DELETE" "/v1/photos/uploads/{id}" SignedIn SMALL  => delete(uploads::terminate);
     "GET"    "/v1/photos/{sha256}"    SignedIn 0       => get(photos::read);
+    "GET"    "/v1/packs"              SignedIn 0       => get(packs::list);
+    "POST"   "/v1/packs"              SignedIn RECORDS => post(packs::create);
+    "GET"    "/v1/packs/{region}/{version}" SignedIn 0 => get(packs::read);
+    "POST"   "/v1/packs/{region}/{version}/publish" SignedIn SMALL => post(packs::publish);
     "GET"    "/v1/{collection}"       SignedIn 0       => get(records::list);
     "POST"   "/v1/{collection}"       SignedIn RECORDS => post(records::create);
     "GET"    "/v1/{collection}/{id}"  SignedIn 0       => get(records::read);

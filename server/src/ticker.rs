@@ -10,6 +10,7 @@ use xiangyi_proto::ids::Shard;
 use xiangyi_sync::timers::Timer;
 
 use crate::app::App;
+use crate::law;
 use crate::store::{StoreError, shards, single};
 use crate::writer::Work;
 
@@ -46,7 +47,8 @@ pub async fn look_for_others(app: &App) -> Result<(), StoreError> {
     for head in shards::heads(&mut tx).await? {
         app.live.look(Shard(head.id), head.head_seq);
     }
-    Ok(())
+    drop(tx);
+    law::look(app).await
 }
 
 /// Fires every timer that is due; gives how many there were.

@@ -24,6 +24,7 @@ pub mod project;
 pub mod pull;
 pub mod review;
 pub mod shape;
+pub mod signed;
 pub mod slots;
 pub mod sums;
 pub mod timers;

@@ -29,6 +29,7 @@ fn rows() -> Vec<RouteRow> {
     let mut rows = plain_rows();
     rows.extend(record_rows());
     rows.extend(photo_rows());
+    rows.extend(pack_rows());
     rows
 }
 
@@ -71,6 +72,26 @@ fn record_rows() -> Vec<RouteRow> {
         ("GET", one, record.clone(), None, Told::Refused(404, "not-found")),
         ("PATCH", one, record.clone(), Some(write.clone()), refused()),
         ("DELETE", one, record, Some(write), refused()),
+    ]
+}
+
+/// A county's pack that the other county's people would like to see in force.
+fn pack() -> Value {
+    json!({ "pack": "430121", "version": 1, "effective": { "from": "2026-01-01", "to": null },
+        "rules": [{ "id": "430121-1", "title": { "zh": "题", "en": "t" }, "clause": "条",
+            "basis": { "plan": "三" }, "kinds": ["need"], "when": "true", "verdict": "reject",
+            "message": { "zh": "话", "en": "words" } }] })
+}
+
+#[rustfmt::skip]
+fn pack_rows() -> Vec<RouteRow> {
+    let none = || Told::Refused(404, "not-found");
+    let (one, publish) = ("/v1/packs/{region}/{version}", "/v1/packs/{region}/{version}/publish");
+    vec![
+        ("GET", "/v1/packs", "/v1/packs?region=430121".into(), None, none()),
+        ("POST", "/v1/packs", "/v1/packs".into(), Some(json!({ "document": pack() })), none()),
+        ("GET", one, "/v1/packs/430121/1".into(), None, none()),
+        ("POST", publish, "/v1/packs/430121/1/publish".into(), None, none()),
     ]
 }
 

@@ -155,5 +155,7 @@ pub static RULE_PACK: KindSpec = server_only(
         f("/pack", Type::Word),
         f("/version", Type::Int(0, i64::MAX)),
         f("/document", Type::Map),
+        f("/signature", Type::Text(128)),
+        f("/signer", Type::Word),
     ],
 );

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use crate::entropy::Entropy;
 use crate::private;
 
-/// Three independent 256-bit keys.
+/// Four independent 256-bit keys.
 #[derive(Clone)]
 pub struct Roots {
     /// Wraps the data keys.
@@ -21,6 +21,8 @@ pub struct Roots {
     pub index: [u8; 32],
     /// Seed of the Ed25519 key that signs access tokens.
     pub token: [u8; 32],
+    /// Seed of the Ed25519 key that signs this server's rule packs.
+    pub pack: [u8; 32],
 }
 
 impl std::fmt::Debug for Roots {
@@ -79,6 +81,7 @@ impl Roots {
             root: key(&dir, "root.key", entropy)?,
             index: key(&dir, "index.key", entropy)?,
             token: key(&dir, "token.key", entropy)?,
+            pack: key(&dir, "pack.key", entropy)?,
         })
     }
 
@@ -88,6 +91,7 @@ impl Roots {
             root: entropy.bytes(),
             index: entropy.bytes(),
             token: entropy.bytes(),
+            pack: entropy.bytes(),
         }
     }
 }

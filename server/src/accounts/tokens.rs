@@ -158,6 +158,7 @@ mod tests {
             root: [7; 32],
             index: [7; 32],
             token: [7; 32],
+            pack: [7; 32],
         };
         let tokens = Tokens::new(&roots);
         let fill = |exp: fn(usize) -> i64| {

@@ -31,6 +31,7 @@ pub async fn register(
         device,
         limits: LIMITS,
         server_time,
+        pack_keys: app.law.keys().to_vec(),
     };
     Ok((StatusCode::CREATED, Json(made)))
 }

@@ -8,6 +8,7 @@ pub mod hub;
 pub mod live;
 pub mod me;
 pub mod openapi;
+pub mod packs;
 pub mod photos;
 pub mod query;
 pub mod records;

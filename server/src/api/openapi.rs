@@ -135,6 +135,11 @@ fn shapes(route: &Route, kind: Option<Kind>) -> (&'static str, Option<Value>, Op
         }
         ("POST", "/v1/photos") => ("201", None, None),
         ("GET", "/v1/me") => ("200", None, Some(reference("Me"))),
+        ("POST", "/v1/packs") => ("201", Some(proposal()), Some(json!({ "type": "object" }))),
+        ("GET", "/v1/packs") => ("200", None, Some(json!({ "type": "array" }))),
+        ("GET" | "POST", path) if path.starts_with("/v1/packs/") => {
+            ("200", None, Some(json!({ "type": "object" })))
+        }
         ("POST", "/v1/sync") => {
             let any = json!({ "type": "object" });
             ("200", Some(any.clone()), Some(any))
@@ -143,12 +148,21 @@ fn shapes(route: &Route, kind: Option<Kind>) -> (&'static str, Option<Value>, Op
     }
 }
 
+/// A rule pack that is proposed.
+fn proposal() -> Value {
+    json!({ "type": "object", "required": ["document"], "properties": {
+        "document": { "type": "object" },
+        "signature": { "type": "string", "pattern": "^[0-9a-f]{128}$" },
+        "signer": { "type": "string", "pattern": "^[0-9a-f]{16}$" },
+    } })
+}
+
 fn parameters(route: &Route, path: &str, kind: Option<Kind>) -> Vec<Value> {
     let mut list = Vec::new();
     let mut add = |name: &str, place: &str, required: bool, schema: Value| {
         list.push(json!({ "name": name, "in": place, "required": required, "schema": schema }));
     };
-    for name in ["id", "file", "sha256"] {
+    for name in ["id", "file", "sha256", "region", "version"] {
         if path.contains(&format!("{{{name}}}")) {
             let uuid = name == "id" && kind.is_some();
             let schema = if uuid {
@@ -188,6 +202,9 @@ fn parameters(route: &Route, path: &str, kind: Option<Kind>) -> Vec<Value> {
             json!({ "enum": ["thumb", "view", "original"] }),
         );
         add("reason", "query", false, text());
+    }
+    if path == "/v1/packs" && route.method == "GET" {
+        add("region", "query", true, text());
     }
     if path == "/v1/today" {
         add("unit", "query", true, text());

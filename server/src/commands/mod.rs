@@ -110,7 +110,7 @@ pub fn run(cli: Cli) -> ExitCode {
             }
             Command::Migrate(place) => runtime.block_on(serve::migrate(place.config()?)),
             Command::People(people) => runtime.block_on(people::run(people)),
-            Command::Pack(pack) => pack::run(&pack),
+            Command::Pack(pack) => runtime.block_on(pack::run(pack)),
             Command::Phone(args) => runtime.block_on(phone::run(*args)),
             Command::DemoDay(args) => runtime.block_on(demo_day::run(&args)),
         });

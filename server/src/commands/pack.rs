@@ -1,24 +1,76 @@
-//! `xiangyi pack check`: is a rule pack sound.
+//! `xiangyi pack`: is a rule pack sound; proposing and publishing one; the server's own key.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use xiangyi_sync::policy;
+use xiangyi_sync::policy::PackFault;
 
-use crate::app::StartError;
+use super::Place;
+use super::people::{open, person_of};
+use crate::app::{App, StartError};
+use crate::law::propose::{self, NotDone, Person, Proposal};
+use crate::store::views;
 
 #[derive(Debug, Subcommand)]
 pub enum Pack {
-    /// Read and compile a pack; every fault is listed with its rule.
+    /// Read and compile a pack; every fault is listed with its rule, also what of a county's pack
+    /// could loosen the province's.
     Check { file: PathBuf },
+    /// Propose a pack for a second person to publish.
+    Propose {
+        #[command(flatten)]
+        place: Place,
+        file: PathBuf,
+        /// Telephone number of whoever proposes it; a hub role of the region.
+        #[arg(long)]
+        by: String,
+    },
+    /// Publish a pack that somebody else proposed.
+    Publish {
+        #[command(flatten)]
+        place: Place,
+        region: String,
+        version: i64,
+        /// Telephone number of whoever publishes it; a reviewer of the region.
+        #[arg(long)]
+        by: String,
+    },
+    /// Print the public key that signs this server's packs.
+    Key {
+        #[command(flatten)]
+        place: Place,
+    },
 }
 
 /// Runs a command about packs.
-pub fn run(pack: &Pack) -> Result<(), StartError> {
-    let Pack::Check { file } = pack;
-    let yaml = std::fs::read_to_string(file)
-        .map_err(|error| format!("cannot read {}: {error}", file.display()))?;
-    match policy::check(&yaml) {
+pub async fn run(pack: Pack) -> Result<(), StartError> {
+    match pack {
+        Pack::Check { file } => check(&file),
+        Pack::Propose { place, file, by } => proposed(&place, &file, &by).await,
+        Pack::Publish {
+            place,
+            region,
+            version,
+            by,
+        } => published(&place, &region, version, &by).await,
+        Pack::Key { place } => {
+            let app = open(&place).await?;
+            for key in app.law.keys().iter().filter(|key| key.region.is_none()) {
+                println!("{}  {}", key.id, key.key);
+            }
+            Ok(())
+        }
+    }
+}
+
+fn text(file: &Path) -> Result<String, StartError> {
+    let text = std::fs::read_to_string(file);
+    Ok(text.map_err(|error| format!("cannot read {}: {error}", file.display()))?)
+}
+
+fn check(file: &Path) -> Result<(), StartError> {
+    match policy::check(&text(file)?) {
         Ok(report) => {
             println!(
                 "pack {} version {}: sound. {} rules, {} lexicons, {} phrases.",
@@ -26,11 +78,79 @@ pub fn run(pack: &Pack) -> Result<(), StartError> {
             );
             Ok(())
         }
-        Err(faults) => {
-            for fault in &faults {
-                eprintln!("{fault}");
-            }
-            Err(format!("{} is not sound: {} faults", file.display(), faults.len()).into())
+        Err(faults) => Err(unsound(file, &faults)),
+    }
+}
+
+fn unsound(file: &Path, faults: &[PackFault]) -> StartError {
+    for fault in faults {
+        eprintln!("{fault}");
+    }
+    format!("{} is not sound: {} faults", file.display(), faults.len()).into()
+}
+
+async fn proposed(place: &Place, file: &Path, by: &str) -> Result<(), StartError> {
+    let yaml = text(file)?;
+    policy::check(&yaml).map_err(|faults| unsound(file, &faults))?;
+    let doc = policy::read(&yaml).map_err(|faults| unsound(file, &faults))?;
+    let (app, id, grants) = somebody(place, by).await?;
+    let person = Person {
+        id: &id,
+        grants: &grants,
+    };
+    let proposal = Proposal {
+        document: serde_json::to_value(&doc)?,
+        signature: None,
+        signer: None,
+    };
+    let done = propose::propose(&app, person, proposal).await;
+    let (region, version) = done.map_err(words)?;
+    println!("已提出 proposed: {region} version {version}; 由另一人发布 for another to publish");
+    Ok(())
+}
+
+async fn published(place: &Place, region: &str, version: i64, by: &str) -> Result<(), StartError> {
+    let (app, id, grants) = somebody(place, by).await?;
+    let person = Person {
+        id: &id,
+        grants: &grants,
+    };
+    let done = propose::publish(&app, person, region, version).await;
+    done.map_err(words)?;
+    println!("已发布 published: {region} version {version}");
+    Ok(())
+}
+
+/// The database, and a person of it with all grants.
+async fn somebody(
+    place: &Place,
+    telephone: &str,
+) -> Result<(App, String, Vec<xiangyi_sync::world::Granted>), StartError> {
+    let app = open(place).await?;
+    let id = person_of(&app, telephone).await?;
+    let mut tx = app.db.read().await?;
+    let grants = views::grants(&mut tx, &id).await?;
+    Ok((app, id, grants))
+}
+
+fn words(why: NotDone) -> StartError {
+    match why {
+        NotDone::NotThere => {
+            "没有这份草案，或此人在那里没有这个权限。there is no such draft, or the \
+             person has no right to do this there"
+                .into()
         }
+        NotDone::Unsound(faults) => {
+            let lines: Vec<String> = faults.iter().map(ToString::to_string).collect();
+            format!("规则包不可用。the pack is not sound:\n{}", lines.join("\n")).into()
+        }
+        NotDone::Version => {
+            "版本号必须大于已发布的和已提出的。the version must be above those that \
+             are published or proposed"
+                .into()
+        }
+        NotDone::Untrusted(_) => "签名不可信。the signature is not trusted".into(),
+        NotDone::SamePerson => "要由另一个人发布。another person must publish it".into(),
+        NotDone::Store(error) => error.into(),
     }
 }

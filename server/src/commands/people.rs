@@ -214,7 +214,7 @@ async fn list(place: &Place, telephone: &str) -> Result<(), StartError> {
 }
 
 /// Opens what `serve` made; a misspelt folder must not become an empty county.
-async fn open(place: &Place) -> Result<App, StartError> {
+pub(super) async fn open(place: &Place) -> Result<App, StartError> {
     let config = place.config()?;
     if !config.data.join("keys").is_dir() {
         let data = config.data.display();
@@ -228,7 +228,7 @@ async fn open(place: &Place) -> Result<App, StartError> {
     App::open(&config, Clock::system(), Entropy::system()).await
 }
 
-async fn person_of(app: &App, telephone: &str) -> Result<String, StartError> {
+pub(super) async fn person_of(app: &App, telephone: &str) -> Result<String, StartError> {
     let key = app.sealer.index("telephone", &normal_telephone(telephone));
     let mut tx = app.db.read().await?;
     let person = people::by_telephone(&mut tx, &key).await?;

@@ -3,10 +3,12 @@
 use tokio::net::TcpListener;
 
 use super::demo;
+use crate::accounts::roots::Roots;
 use crate::app::{App, StartError};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::entropy::Entropy;
+use crate::law::Law;
 use crate::store::Db;
 use crate::{lines, photos, private, router, tasks, ticker};
 
@@ -86,6 +88,8 @@ pub async fn migrate(config: Config) -> Result<(), StartError> {
     let db = Db::open(&config.database_url()).await;
     let db = db.map_err(|error| error.to_the_operator())?;
     db.migrate().await?;
+    let roots = Roots::open(&config.data, &Entropy::system())?;
+    Law::new(&roots, config.trusted_keys()?).adopt(&db).await?;
     db.close().await;
     println!("the tables of {} are up to date", config.database_told());
     Ok(())

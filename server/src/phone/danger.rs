@@ -1,15 +1,14 @@
 //! Danger, said by the phone itself and at once: no network is needed and nobody has been called.
 //!
-//! The phone asks the packs that it has in its rows, before the first sync the shipped one. It
+//! The phone asks the packs that it believes, before the first sync the shipped one. It
 //! only speaks; what was recorded stays as it is.
 
 use serde_json::Value;
 use xiangyi_proto::exchange::Mutation;
 use xiangyi_proto::kinds::Kind;
-use xiangyi_proto::pack::{PackDoc, STARTER};
 use xiangyi_proto::time::TimeQuality;
 use xiangyi_sync::phone::{Entry, Phone};
-use xiangyi_sync::policy::{self, CompiledPack, Danger, PackSet, Question};
+use xiangyi_sync::policy::{Danger, PackSet, Question};
 
 use super::out;
 
@@ -21,9 +20,9 @@ const DIAL: [&str; 2] = [
 ];
 
 /// Says what of the new entries speaks of danger, beside standard output: scripts read that.
-pub fn warn(phone: &Phone, person: &str, entries: &[Entry]) {
+pub fn warn(packs: &PackSet, phone: &Phone, person: &str, entries: &[Entry]) {
     let mut told: Vec<String> = Vec::new();
-    for danger in signals(phone, person, entries) {
+    for danger in signals(packs, phone, person, entries) {
         let rule = &danger.rule;
         if !told.contains(&rule.message_zh) {
             let [zh, en] = DIAL;
@@ -38,12 +37,11 @@ pub fn warn(phone: &Phone, person: &str, entries: &[Entry]) {
     }
 }
 
-fn signals(phone: &Phone, person: &str, entries: &[Entry]) -> Vec<Danger> {
-    let packs = packs(phone);
+fn signals(packs: &PackSet, phone: &Phone, person: &str, entries: &[Entry]) -> Vec<Danger> {
     let drafts = entries.iter();
     let drafts = drafts.filter_map(|entry| serde_json::from_str::<Mutation>(&entry.raw).ok());
     drafts
-        .flat_map(|draft| of_draft(&packs, phone, person, &draft))
+        .flat_map(|draft| of_draft(packs, phone, person, &draft))
         .collect()
 }
 
@@ -70,24 +68,6 @@ fn of_draft(packs: &PackSet, phone: &Phone, person: &str, draft: &Mutation) -> V
         danger.extend(judged.danger);
     }
     danger
-}
-
-/// The packs on the phone. One of a newer build that is not understood leaves the shipped one.
-fn packs(phone: &Phone) -> PackSet {
-    let rows = phone.rows.values().map(|held| &held.row);
-    let rows = rows.filter(|row| row.kind == Kind::RulePack.name());
-    let mut compiled: Vec<CompiledPack> = rows
-        .filter_map(|row| {
-            let body: Value = serde_json::from_str(row.body.as_ref()?.get()).ok()?;
-            let doc: PackDoc = serde_json::from_value(body["document"].clone()).ok()?;
-            policy::compile(&doc).ok()
-        })
-        .collect();
-    if compiled.is_empty() {
-        let shipped = policy::read(STARTER).and_then(|doc| policy::compile(&doc));
-        compiled.extend(shipped.ok());
-    }
-    PackSet::new(compiled)
 }
 
 fn gather<'a>(value: &'a Value, texts: &mut Vec<&'a str>) {

@@ -13,6 +13,7 @@ mod desk;
 mod fits;
 mod follow;
 mod http;
+mod law;
 mod mint;
 pub mod out;
 mod photo;
@@ -46,6 +47,7 @@ pub use trouble::Trouble;
 
 use desk::{Desk, Material};
 use http::{Api, Ask, Reply};
+use law::Law;
 use mint::Mint;
 use photo::Photo;
 use store::Store;
@@ -63,6 +65,7 @@ pub struct Handset {
     mint: Mint,
     session: Option<Session>,
     state: Phone,
+    law: Law,
     /// Milliseconds by which this phone's clock is wrong.
     lie_ms: i64,
     /// Stands in for the measured offset: a phone that measured badly.
@@ -116,6 +119,7 @@ impl Handset {
         let version = store.version().await?;
         let session = kept_session(&store).await?;
         let state = store.load().await?;
+        let law = Law::of(&store, &state).await?;
         Ok(Self {
             version,
             home: home.to_owned(),
@@ -126,6 +130,7 @@ impl Handset {
             clock,
             session,
             state,
+            law,
             lie_ms: 0,
             claimed_offset_ms: None,
             last_sent: None,
@@ -176,6 +181,7 @@ impl Handset {
         self.session = kept_session(&self.store).await?;
         let device = std::mem::take(&mut self.state.device);
         self.state = self.store.load().await?;
+        self.law = Law::of(&self.store, &self.state).await?;
         if device != self.state.device {
             // What is under way belongs to the former person and must not be kept here.
             return Err(given_away());
@@ -274,7 +280,7 @@ impl Handset {
     /// Says at once what of the new entries speaks of danger to a person.
     pub fn warn(&self, entries: &[Entry]) {
         let person = self.person().map_or("", |person| person.id.as_str());
-        danger::warn(&self.state, person, entries);
+        danger::warn(&self.law.packs(), &self.state, person, entries);
     }
 
     /// Records that are not answered yet.
@@ -355,6 +361,7 @@ impl Handset {
         let reply = self.call(&Ask::post("/v1/devices", Vec::new())).await?;
         let registered: Registered = reply.json()?;
         let offset_ms = registered.server_time - self.wall_ms();
+        self.pin(registered.pack_keys).await?;
         let mut after = self.state.clone();
         after.device.clone_from(&registered.device);
         after.offset_ms = Some(offset_ms);

@@ -124,6 +124,7 @@ impl Handset {
             self.state.write(write);
         }
         told.note(&writes);
+        self.learn(&writes, told).await?;
         let reset = writes.iter().any(|write| matches!(write, Write::Mismatch));
         Ok(more || reset || is_due(&self.state, self.wall_ms()))
     }

@@ -4,8 +4,8 @@
 
 use xiangyi_proto::pack::PackDoc;
 
-use super::compile::compile;
 use super::fault::PackFault;
+use super::tighten::sound;
 
 /// What `pack check` says about a sound pack.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub fn read(yaml: &str) -> Result<PackDoc, Vec<PackFault>> {
 /// Reads and compiles a pack written in YAML; faults carry the lines of their rules.
 pub fn check(yaml: &str) -> Result<PackReport, Vec<PackFault>> {
     let doc = read(yaml)?;
-    let compiled = compile(&doc).map_err(|mut faults| {
+    let compiled = sound(&doc).map_err(|mut faults| {
         for fault in &mut faults {
             fault.line = fault.rule.as_deref().and_then(|rule| line_of(yaml, rule));
         }

@@ -16,6 +16,7 @@ use xiangyi_proto::{region, time};
 
 use super::RuleText;
 use super::engine;
+use super::exempt::{self, Exemption};
 use super::fault::PackFault;
 use super::lexicon::{LexiconSet, Lexicons};
 use super::reads::{Reader, Reads};
@@ -38,6 +39,7 @@ pub struct CompiledPack {
     pub(super) rules: Vec<Rule>,
     pub(super) by_kind: Vec<(Kind, KindIndex)>,
     pub(super) base: Context<'static, 'static>,
+    pub(super) exemptions: Vec<Arc<Exemption>>,
 }
 
 impl fmt::Debug for CompiledPack {
@@ -113,6 +115,7 @@ pub fn compile(doc: &PackDoc) -> Result<CompiledPack, Vec<PackFault>> {
         rules: Vec::new(),
         by_kind: Vec::new(),
         base,
+        exemptions: exempt::compiled(doc, &mut faults),
     };
     faults.extend(wording::closing_faults(doc));
     let mut ids = BTreeSet::new();

@@ -59,6 +59,7 @@ impl PackSet {
             danger,
             class,
             faults,
+            exempted: Vec::new(),
         };
         for chosen in self.chosen(q) {
             if let Some(index) = chosen.pack.of_kind(q.kind) {
@@ -74,6 +75,7 @@ impl PackSet {
                 judge.run(&mut judgement);
             }
         }
+        self.lift(q, &mut judgement.hits, &mut judgement.exempted);
         settle(&mut judgement);
         judgement
     }
@@ -97,6 +99,7 @@ impl PackSet {
                 }
             }
         }
+        self.lift(q, &mut hits, &mut Vec::new());
         hits
     }
 

@@ -9,6 +9,7 @@ mod catalogue;
 mod check;
 mod compile;
 mod engine;
+mod exempt;
 mod facts;
 mod fault;
 mod filler;
@@ -22,6 +23,7 @@ mod reads;
 mod script;
 mod sieve;
 mod stateful;
+mod tighten;
 mod view;
 mod wording;
 
@@ -36,10 +38,12 @@ use xiangyi_proto::verdict::RuleRef;
 pub use catalogue::{catalogue, class_of, service};
 pub use check::{PackReport, check, read};
 pub use compile::{CompiledPack, compile};
+pub use exempt::{Exempted, Exemption};
 pub use facts::{Fact, FactKey, FactKind, facts_made, facts_wanted};
 pub use fault::PackFault;
 pub use lexicon::Lexicons;
 pub use packs::PackSet;
+pub use tighten::sound;
 pub use xiangyi_proto::pack::Class;
 
 /// A record before the rules.
@@ -132,6 +136,8 @@ pub struct Judgement {
     pub class: Class,
     /// Rules that failed at run time, for the alarm.
     pub faults: Vec<PackFault>,
+    /// Rules that would have applied, and what lifted them.
+    pub exempted: Vec<Exempted>,
 }
 
 impl Judgement {

@@ -6,27 +6,66 @@
 
 use std::sync::Arc;
 
+use xiangyi_proto::pack::RuleClock;
 use xiangyi_proto::time::{self, Millis};
 
 use super::compile::CompiledPack;
+use super::exempt::{Exempted, Exemption};
+use super::{Hit, Question, RuleText};
 
 /// The packs of all regions and versions.
 #[derive(Debug, Clone, Default)]
 pub struct PackSet {
     /// Ordered by length of code, code, first day, version.
     packs: Vec<Arc<CompiledPack>>,
+    /// Those of each region's newest version, whatever days that version is in force.
+    exemptions: Vec<Arc<Exemption>>,
 }
 
 impl PackSet {
     /// A set of packs.
     pub fn new(packs: Vec<CompiledPack>) -> Self {
-        let mut packs: Vec<_> = packs.into_iter().map(Arc::new).collect();
+        Self::of(packs.into_iter().map(Arc::new).collect())
+    }
+
+    fn of(mut packs: Vec<Arc<CompiledPack>>) -> Self {
         packs.sort_by(|a, b| {
             let place = |pack: &CompiledPack| (pack.code.len(), pack.from_day, pack.version);
             place(a).cmp(&place(b)).then_with(|| a.code.cmp(&b.code))
         });
         packs.sort_by(|a, b| (a.code.len(), &a.code).cmp(&(b.code.len(), &b.code)));
-        Self { packs }
+        let regions = packs.chunk_by(|a, b| a.code == b.code);
+        let newest = regions.filter_map(|versions| versions.iter().max_by_key(|p| p.version));
+        let exemptions = newest.flat_map(|pack| pack.exemptions.iter().cloned());
+        let exemptions = exemptions.collect();
+        Self { packs, exemptions }
+    }
+
+    /// Takes out the hits that an exemption lifts, and notes them.
+    pub(super) fn lift(&self, q: &Question, hits: &mut Vec<Hit>, lifted: &mut Vec<Exempted>) {
+        if self.exemptions.is_empty() {
+            return;
+        }
+        hits.retain(|hit| {
+            let clock = || self.clock_of(&hit.rule);
+            let found = self.exemptions.iter().find(|own| own.lifts(hit, q, clock));
+            if let Some(exemption) = found {
+                lifted.push(Exempted {
+                    rule: Arc::clone(&hit.rule),
+                    verdict: hit.verdict,
+                    exemption: Arc::clone(exemption),
+                });
+            }
+            found.is_none()
+        });
+    }
+
+    fn clock_of(&self, text: &RuleText) -> RuleClock {
+        let mut packs = self.packs.iter();
+        let pack = packs.find(|pack| pack.code == text.pack && pack.version == text.version);
+        let mut rules = pack.into_iter().flat_map(|pack| &pack.rules);
+        let rule = rules.find(|rule| rule.text.id == text.id);
+        rule.map_or(RuleClock::Act, |rule| rule.clock)
     }
 
     /// Every pack, province first.

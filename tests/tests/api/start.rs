@@ -90,7 +90,7 @@ async fn keys_are_made_once_and_for_their_owner_only() {
         .collect();
     assert_eq!(
         names,
-        BTreeSet::from(["index.key", "root.key", "token.key"].map(String::from))
+        BTreeSet::from(["index.key", "pack.key", "root.key", "token.key"].map(String::from))
     );
     for name in &names {
         assert_eq!(mode(&keys.join(name)), 0o600, "{name}");

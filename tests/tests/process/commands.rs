@@ -215,3 +215,47 @@ async fn each_fault_of_a_pack_is_told_with_its_rule_and_place() {
     let said = XIANGYI.run(&["pack", "check", &file]).await;
     assert!(said.bad().contains("line "), "{said:?}");
 }
+
+const COUNTY: &str = "pack: \"430121\"\nversion: 1\neffective: {from: 2026-01-01, to: null}\n\
+    rules:\n- id: 430121-1\n  title: {zh: 题, en: t}\n  clause: 条\n  basis: {plan: 三}\n  \
+    kinds: [need]\n  when: 'true'\n  verdict: hold\n  message: {zh: 话, en: words}\n";
+
+#[tokio::test]
+async fn two_named_persons_put_a_pack_in_force_beside_a_running_server() {
+    const OFFICER: &str = "13800000201";
+    const REVIEWER: &str = "13800000202";
+    let scratch = Scratch::new("process");
+    let serving = demo(scratch.path(), &[]).await;
+    let folder = scratch.path().join("data").display().to_string();
+    let file = scratch.path().join("county.yaml").display().to_string();
+    fs::write(&file, COUNTY.replace("430121-1", "NL-A03")).expect("written");
+    let pack = async |args: &[&str]| {
+        let all = ["pack", args[0], "--data", folder.as_str()];
+        let all: Vec<&str> = all.iter().chain(&args[1..]).copied().collect();
+        XIANGYI.run(&all).await
+    };
+    let said = pack(&["propose", &file, "--by", OFFICER]).await;
+    assert!(said.bad().contains("rule NL-A03: id"), "{said:?}");
+    fs::write(&file, COUNTY).expect("written");
+    let said = pack(&["propose", &file, "--by", WORKER]).await;
+    assert!(said.bad().contains("no right"), "{said:?}");
+    pack(&["propose", &file, "--by", REVIEWER]).await.good();
+    for (by, why) in [(REVIEWER, "another person"), (OFFICER, "no right")] {
+        let said = pack(&["publish", "430121", "1", "--by", by]).await;
+        assert!(said.bad().contains(why), "{said:?}");
+    }
+    let second = "13800000203";
+    pack(&["publish", "430121", "1", "--by", second])
+        .await
+        .good();
+    let said = pack(&["propose", &file, "--by", OFFICER]).await;
+    assert!(said.bad().contains("above"), "{said:?}");
+    assert_eq!(pack(&["key"]).await.good().trim().len(), 16 + 2 + 64);
+    // A phone gets it by sync, and believes what the server of its registration signed.
+    let phone = XIANGYI.hand(&scratch.path().join("phone"), &serving.base);
+    phone.does(&["sign-in", WORKER, PASSWORD]).await;
+    let told = phone.does(&["sync"]).await;
+    assert!(!told.contains("签名"), "{told}");
+    let rows = phone.does(&["show", "rows"]).await;
+    assert!(rows.contains("规则包 rule_pack 430121"), "{rows}");
+}

@@ -1,0 +1,20 @@
+-- Packs are signed, and by whom. Those from before are signed when the tables are brought up to date.
+ALTER TABLE pack ADD COLUMN signature TEXT COLLATE "C";
+ALTER TABLE pack ADD COLUMN signer TEXT COLLATE "C";
+-- Who proposed a pack and who published it; nobody for the shipped one.
+ALTER TABLE pack ADD COLUMN proposed_by TEXT COLLATE "C";
+ALTER TABLE pack ADD COLUMN published_by TEXT COLLATE "C";
+-- Whether the row of its stream has been written since it was signed.
+ALTER TABLE pack ADD COLUMN told BOOLEAN NOT NULL DEFAULT FALSE;
+
+-- Packs that wait for a second person.
+CREATE TABLE pack_draft (
+    region TEXT COLLATE "C" NOT NULL,
+    version BIGINT NOT NULL,
+    document TEXT COLLATE "C" NOT NULL,
+    signature TEXT COLLATE "C",
+    signer TEXT COLLATE "C",
+    proposed_by TEXT COLLATE "C" NOT NULL,
+    proposed_at BIGINT NOT NULL,
+    PRIMARY KEY (region, version)
+);

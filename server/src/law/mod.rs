@@ -1,0 +1,222 @@
+//! Packs as law: signed when published, verified before they are judged with, told by sync.
+//!
+//! A pack in the database that is not believed or not sound stops a start, with its region,
+//! version and reason; on a running server the former packs stay in force. See
+//! `server/decisions/0014-packs-as-living-law.md`.
+
+pub mod propose;
+
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use ed25519_dalek::SigningKey;
+use serde_json::Value;
+use xiangyi_proto::ids::Shard;
+use xiangyi_proto::kinds::Kind;
+use xiangyi_proto::pack::{PackDoc, PackKey, STARTER};
+use xiangyi_proto::region;
+use xiangyi_sync::digest::derived_id;
+use xiangyi_sync::policy::{self, CompiledPack, PackFault, PackSet};
+use xiangyi_sync::signed::{self, Untrusted};
+
+use crate::accounts::roots::Roots;
+use crate::app::{App, StartError, own_record};
+use crate::config::ConfigError;
+use crate::store::packs::{self, PackRow};
+use crate::store::{Db, StoreError};
+use crate::writer::Work;
+
+/// The key of this server's own packs, and whose packs it believes.
+pub struct Law {
+    key: SigningKey,
+    /// The own key first.
+    keys: Vec<PackKey>,
+    /// How many packs were there when they were last read.
+    known: AtomicI64,
+}
+
+impl Law {
+    /// The law of these keys.
+    pub fn new(roots: &Roots, trusted: Vec<PackKey>) -> Self {
+        let key = SigningKey::from_bytes(&roots.pack);
+        let own = hex::encode(key.verifying_key().to_bytes());
+        let own = signed::pack_key(None, &own).into_iter();
+        Self {
+            keys: own.chain(trusted).collect(),
+            key,
+            known: AtomicI64::new(0),
+        }
+    }
+
+    /// Whose packs are believed; the own key first.
+    pub fn keys(&self) -> &[PackKey] {
+        &self.keys
+    }
+
+    /// Signs what is not signed yet.
+    fn sign(&self, row: &mut PackRow) -> Result<(), serde_json::Error> {
+        if row.signature.is_none() {
+            let document: Value = serde_json::from_str(&row.document)?;
+            row.signature = Some(signed::sign(&self.key, &document));
+            row.signer = self.keys.first().map(|own| own.id.clone());
+        }
+        Ok(())
+    }
+
+    /// Signs the packs from before packs were signed; only where tables are brought up to date.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn adopt(&self, db: &Db) -> Result<(), StoreError> {
+        let mut tx = db.write().await?;
+        for mut row in packs::all(&mut tx).await? {
+            if row.signature.is_none() {
+                let broken = |_| crate::store::broken("pack", "document");
+                self.sign(&mut row).map_err(broken)?;
+                packs::sign(&mut tx, &row).await?;
+                tracing::warn!(
+                    pack = row.region,
+                    version = row.version,
+                    "signed at migration"
+                );
+            }
+        }
+        tx.commit().await
+    }
+
+    /// A stored pack as it may be judged with.
+    fn read(&self, row: &PackRow) -> Result<CompiledPack, ConfigError> {
+        let of = |why: String| {
+            let (pack, version) = (&row.region, row.version);
+            ConfigError(format!("规则包 rule pack {pack} version {version}: {why}"))
+        };
+        let document: Value = serde_json::from_str(&row.document)
+            .map_err(|_| of("不是完整的文件。the stored document is not JSON".to_owned()))?;
+        let (signature, signer) = (row.signature.as_deref(), row.signer.as_deref());
+        signed::verify(&document, &row.region, signature, signer, &self.keys)
+            .map_err(|why| of(untrusted(why, signer)))?;
+        let doc: PackDoc = serde_json::from_value(document).map_err(|why| of(why.to_string()))?;
+        if doc.pack != row.region || doc.version != row.version {
+            return Err(of(
+                "签名属于另一版。the document is another version's".to_owned()
+            ));
+        }
+        policy::sound(&doc).map_err(|faults| of(told(&faults)))
+    }
+}
+
+fn untrusted(why: Untrusted, signer: Option<&str>) -> String {
+    match why {
+        Untrusted::Unsigned => "没有签名。it is not signed".to_owned(),
+        Untrusted::Altered => {
+            "内容与签名不符，被改动过。the document was altered after it was signed; restore the \
+             database from a backup"
+                .to_owned()
+        }
+        Untrusted::Stranger => format!(
+            "签名人不在信任名单。it was signed by key {}, which is neither this server's \
+             keys/pack.key nor in [packs.trusted] for this region",
+            signer.unwrap_or_default()
+        ),
+    }
+}
+
+fn told(faults: &[PackFault]) -> String {
+    let lines: Vec<String> = faults.iter().map(ToString::to_string).collect();
+    format!("不可用。it is not sound:\n{}", lines.join("\n"))
+}
+
+/// Puts the stored packs in force; the first start publishes the shipped one.
+///
+/// # Errors
+/// When a pack is not believed or not sound, or the database fails.
+pub async fn start(app: &App) -> Result<(), StartError> {
+    let shipped = policy::read(STARTER).map_err(|faults| ConfigError(told(&faults)))?;
+    let mut tx = app.db.read().await?;
+    let stored = packs::all(&mut tx).await?;
+    drop(tx);
+    let mut same = stored.iter().filter(|row| row.region == shipped.pack);
+    // Once a person has published the region's list, no build replaces it.
+    if same.all(|row| row.version < shipped.version && row.published_by.is_none()) {
+        ship(app, &shipped).await?;
+    }
+    load(app).await
+}
+
+async fn ship(app: &App, doc: &PackDoc) -> Result<(), StartError> {
+    let mut row = PackRow {
+        region: doc.pack.clone(),
+        version: doc.version,
+        document: signed::canonical(&serde_json::to_value(doc)?),
+        signature: None,
+        signer: None,
+        told: false,
+        proposed_by: None,
+        published_by: None,
+        published_at: app.clock.now(),
+    };
+    app.law.sign(&mut row)?;
+    let mut tx = app.db.write().await?;
+    packs::add(&mut tx, &row).await?;
+    Ok(tx.commit().await?)
+}
+
+/// Reads the packs of the database, puts them in force, and tells those that were not told.
+///
+/// # Errors
+/// When one is not believed or not sound: the former ones stay in force then.
+pub async fn load(app: &App) -> Result<(), StartError> {
+    let mut tx = app.db.read().await?;
+    let rows = packs::all(&mut tx).await?;
+    drop(tx);
+    let count = i64::try_from(rows.len()).unwrap_or(i64::MAX);
+    app.law.known.store(count, Ordering::Relaxed);
+    let read = rows.iter().map(|row| app.law.read(row));
+    let compiled = read.collect::<Result<Vec<_>, _>>()?;
+    app.writer.put_packs(PackSet::new(compiled));
+    for row in rows.iter().filter(|row| !row.told) {
+        tell(app, row).await?;
+    }
+    Ok(())
+}
+
+/// Packs that another node published come in force here too.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn look(app: &App) -> Result<(), StoreError> {
+    let mut tx = app.db.glance().await?;
+    let count = packs::count(&mut tx).await?;
+    drop(tx);
+    if count != app.law.known.load(Ordering::Relaxed)
+        && let Err(error) = load(app).await
+    {
+        tracing::error!(%error, "a published pack is not put in force; the former ones stay");
+    }
+    Ok(())
+}
+
+/// Writes a pack's row into its stream.
+async fn tell(app: &App, row: &PackRow) -> Result<(), StartError> {
+    let shard = region::shard_of(&row.region).unwrap_or(Shard(43));
+    let version = row.version.to_be_bytes();
+    let id = derived_id("rule_pack", &[row.region.as_bytes(), &version]);
+    let document: Value = serde_json::from_str(&row.document)?;
+    let body = serde_json::json!({
+        "pack": row.region, "version": row.version, "document": document,
+        "signature": row.signature, "signer": row.signer,
+    });
+    let record = own_record(Kind::RulePack, id, &row.region, "", body, app.clock.now());
+    let work = Work::Record(Box::new(record));
+    if app
+        .writer
+        .write(shard, work)
+        .await
+        .iter()
+        .all(Result::is_ok)
+    {
+        let mut tx = app.db.write().await?;
+        packs::told(&mut tx, &row.region, row.version).await?;
+        tx.commit().await?;
+    }
+    Ok(())
+}

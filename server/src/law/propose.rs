@@ -1,0 +1,184 @@
+//! Two persons make a law: one proposes a pack, another publishes it.
+//!
+//! Versions of a region strictly grow. A draft never changes once it is proposed, so whoever
+//! publishes it publishes what they have read. Publishing changes no stored record.
+
+use serde_json::Value;
+use xiangyi_proto::pack::PackDoc;
+use xiangyi_proto::role::Role;
+use xiangyi_sync::policy::{self, PackFault};
+use xiangyi_sync::signed::{self, Untrusted};
+use xiangyi_sync::world::Granted;
+
+use super::load;
+use crate::app::App;
+use crate::store::packs::{self, DraftRow, PackRow};
+use crate::store::{StoreError, Tx};
+
+/// Who may propose a pack of a region, and read its drafts.
+pub const PROPOSE: &[Role] = &[
+    Role::HubOfficer,
+    Role::HubReviewer,
+    Role::CountyBureau,
+    Role::ProvinceAdmin,
+];
+/// Who may publish one.
+pub const PUBLISH: &[Role] = &[Role::HubReviewer, Role::CountyBureau, Role::ProvinceAdmin];
+
+/// Somebody who acts on the law.
+#[derive(Debug, Clone, Copy)]
+pub struct Person<'a> {
+    pub id: &'a str,
+    pub grants: &'a [Granted],
+}
+
+impl Person<'_> {
+    /// Whether one of these roles holds now at a region, or above it. A county's people are
+    /// nobody in the province's law.
+    pub fn may(&self, roles: &[Role], region: &str, now: i64) -> bool {
+        let holds = |grant: &Granted| {
+            roles.contains(&grant.role) && region.starts_with(&grant.unit) && grant.holds_at(now)
+        };
+        self.grants.iter().any(holds)
+    }
+}
+
+/// Why nothing was proposed or published.
+#[derive(Debug)]
+pub enum NotDone {
+    /// No right there, or no such draft: the same to whoever asks.
+    NotThere,
+    Unsound(Vec<PackFault>),
+    /// Versions grow, and this one is not above the newest, or is proposed already.
+    Version,
+    Untrusted(Untrusted),
+    /// Whoever proposed it cannot publish it.
+    SamePerson,
+    Store(StoreError),
+}
+
+impl From<StoreError> for NotDone {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// What is proposed.
+#[derive(Debug, Clone)]
+pub struct Proposal {
+    pub document: Value,
+    /// Of the region's own key; without it this server signs when it is published.
+    pub signature: Option<String>,
+    pub signer: Option<String>,
+}
+
+/// Keeps a sound pack for a second person; gives its region and version.
+///
+/// # Errors
+/// When it may not be proposed by this person, or not as it is.
+pub async fn propose(
+    app: &App,
+    person: Person<'_>,
+    proposal: Proposal,
+) -> Result<(String, i64), NotDone> {
+    let doc: PackDoc = serde_json::from_value(proposal.document).map_err(|error| {
+        NotDone::Unsound(vec![PackFault::of_pack("document", error.to_string())])
+    })?;
+    let now = app.clock.now();
+    if !person.may(PROPOSE, &doc.pack, now) {
+        return Err(NotDone::NotThere);
+    }
+    policy::sound(&doc).map_err(NotDone::Unsound)?;
+    if !app.regions.knows(&doc.pack) {
+        let fault = PackFault::of_pack("pack", "is no region that is known here");
+        return Err(NotDone::Unsound(vec![fault]));
+    }
+    // As it is understood, not as it was sent: defaults are written out, and that is signed.
+    let document = serde_json::to_value(&doc).expect("a pack is JSON");
+    if proposal.signature.is_some() {
+        let (signature, signer) = (proposal.signature.as_deref(), proposal.signer.as_deref());
+        signed::verify(&document, &doc.pack, signature, signer, app.law.keys())
+            .map_err(NotDone::Untrusted)?;
+    }
+    let draft = DraftRow {
+        region: doc.pack,
+        version: doc.version,
+        document: signed::canonical(&document),
+        signature: proposal.signature,
+        signer: proposal.signer,
+        proposed_by: person.id.to_owned(),
+        proposed_at: now,
+    };
+    let mut tx = app.db.write().await?;
+    let grows = newest(&mut tx, &draft.region).await? < draft.version;
+    if !grows || !packs::draft(&mut tx, &draft).await? {
+        return Err(NotDone::Version);
+    }
+    tx.commit().await?;
+    Ok((draft.region, draft.version))
+}
+
+/// The highest version of a region; 0 when there is none.
+async fn newest(tx: &mut Tx, region: &str) -> Result<i64, StoreError> {
+    let rows = packs::all(tx).await?;
+    let own = rows.iter().filter(|row| row.region == region);
+    Ok(own.map(|row| row.version).max().unwrap_or(0))
+}
+
+/// A draft of a region.
+///
+/// # Errors
+/// When there is none, or the database fails.
+pub async fn draft(tx: &mut Tx, region: &str, version: i64) -> Result<DraftRow, NotDone> {
+    let drafts = packs::drafts(tx, region).await?.into_iter();
+    let mut drafts = drafts.filter(|draft| draft.version == version);
+    drafts.next().ok_or(NotDone::NotThere)
+}
+
+/// Puts a draft in force, here at once, on other nodes and phones within seconds.
+///
+/// # Errors
+/// When it is not this person's to publish, or no longer above the newest version.
+pub async fn publish(
+    app: &App,
+    person: Person<'_>,
+    region: &str,
+    version: i64,
+) -> Result<(), NotDone> {
+    let now = app.clock.now();
+    if !person.may(PUBLISH, region, now) {
+        return Err(NotDone::NotThere);
+    }
+    let mut tx = app.db.write().await?;
+    let draft = draft(&mut tx, region, version).await?;
+    if draft.proposed_by == person.id {
+        return Err(NotDone::SamePerson);
+    }
+    let mut row = PackRow {
+        region: draft.region,
+        version,
+        document: draft.document,
+        signature: draft.signature,
+        signer: draft.signer,
+        told: false,
+        proposed_by: Some(draft.proposed_by),
+        published_by: Some(person.id.to_owned()),
+        published_at: now,
+    };
+    let unread = |_| crate::store::broken("pack_draft", "document");
+    app.law.sign(&mut row).map_err(unread)?;
+    // This build may be stricter than the one it was proposed to; then it stops nobody's start.
+    app.law.read(&row).map_err(|error| {
+        NotDone::Unsound(vec![PackFault::of_pack("document", error.to_string())])
+    })?;
+    if newest(&mut tx, region).await? >= version || !packs::add(&mut tx, &row).await? {
+        return Err(NotDone::Version);
+    }
+    packs::drop_drafts(&mut tx, region, version).await?;
+    tx.commit().await?;
+    if let Err(error) = load(app).await {
+        // It is published; the ticker looks again.
+        tracing::error!(%error, "a published pack is not put in force yet");
+    }
+    Ok(())
+}
