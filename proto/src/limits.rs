@@ -63,6 +63,14 @@ pub const COMMIT_ITEMS_MAX: usize = 500;
 pub const LIST_ROWS_MAX: i64 = 200;
 /// Streams one view may hold: 40 stations of the largest county, their cards, and a dozen more.
 pub const VIEW_STREAMS_MAX: usize = 128;
+/// Days that one trial of a rule pack may cover: a year and its leap day.
+pub const WHAT_IF_DAYS_MAX: i64 = 366;
+/// Records that a trial's report lists; all are counted. A reviewer reads no more.
+pub const WHAT_IF_LISTED_MAX: usize = 1_000;
+/// Trials that one node runs at a time; each takes half a core at most.
+pub const WHAT_IF_RUNNING_MAX: usize = 1;
+/// Reports that one node keeps in memory: 16 of 1,000 lines are 2 MB.
+pub const WHAT_IF_KEPT_MAX: usize = 16;
 /// Milliseconds between polls that a phone is asked to keep when nothing presses.
 pub const POLL_MS: i64 = 900_000;
 /// Milliseconds after which an unanswered item is worth sending again.

@@ -116,6 +116,8 @@ codes! {
         "规则包的签名不对，或签名人不在信任名单。" "The pack's signature does not fit, or its signer is not trusted here.";
     SECOND_PERSON "second-person" 409 false
         "规则包要由另一个人发布；提出的人不能自己发布。" "Another person must publish the pack; whoever proposed it cannot.";
+    WHAT_IF_BUSY "what-if-busy" 429 true
+        "正在试算另一份规则包，请等它算完再试。" "Another rule pack is being tried out. Try again when it is done.";
     RECORD_REJECTED "record-rejected" 422 false
         "这条记录不能作为服务记录，见说明。" "This cannot stand as a service record; see the verdict.";
     RECORD_INVALID "record-invalid" 422 false

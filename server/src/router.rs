@@ -17,7 +17,7 @@ use xiangyi_proto::problem;
 
 use crate::api::{
     devices, exchange, health, hub, live, me, openapi, packs, photos, records, sessions, today,
-    uploads,
+    uploads, what_if,
 };
 use crate::app::App;
 use crate::lines;
@@ -84,6 +84,9 @@ routes! {
     "GET"    "/v1/photos/{sha256}"    SignedIn 0       => get(photos::read);
     "GET"    "/v1/packs"              SignedIn 0       => get(packs::list);
     "POST"   "/v1/packs"              SignedIn RECORDS => post(packs::create);
+    "POST"   "/v1/packs/what-if"      SignedIn RECORDS => post(what_if::start);
+    "GET"    "/v1/packs/what-if/{id}" SignedIn 0       => get(what_if::read);
+    "DELETE" "/v1/packs/what-if/{id}" SignedIn SMALL   => delete(what_if::cancel);
     "GET"    "/v1/packs/{region}/{version}" SignedIn 0 => get(packs::read);
     "POST"   "/v1/packs/{region}/{version}/publish" SignedIn SMALL => post(packs::publish);
     "GET"    "/v1/{collection}"       SignedIn 0       => get(records::list);

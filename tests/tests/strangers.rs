@@ -86,11 +86,16 @@ fn pack() -> Value {
 #[rustfmt::skip]
 fn pack_rows() -> Vec<RouteRow> {
     let none = || Told::Refused(404, "not-found");
+    let trial = "/v1/packs/what-if/{id}";
     let (one, publish) = ("/v1/packs/{region}/{version}", "/v1/packs/{region}/{version}/publish");
     vec![
         ("GET", "/v1/packs", "/v1/packs?region=430121".into(), None, none()),
         ("POST", "/v1/packs", "/v1/packs".into(), Some(json!({ "document": pack() })), none()),
         ("GET", one, "/v1/packs/430121/1".into(), None, none()),
+        ("POST", "/v1/packs/what-if", "/v1/packs/what-if".into(),
+            Some(json!({ "document": pack(), "from": "2026-01-01", "to": "2026-01-31" })), none()),
+        ("GET", trial, "/v1/packs/what-if/w-none".into(), None, none()),
+        ("DELETE", trial, "/v1/packs/what-if/w-none".into(), None, none()),
         ("POST", publish, "/v1/packs/430121/1/publish".into(), None, none()),
     ]
 }

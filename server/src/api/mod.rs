@@ -15,3 +15,4 @@ pub mod records;
 pub mod sessions;
 pub mod today;
 pub mod uploads;
+pub mod what_if;

@@ -137,6 +137,8 @@ fn shapes(route: &Route, kind: Option<Kind>) -> (&'static str, Option<Value>, Op
         ("GET", "/v1/me") => ("200", None, Some(reference("Me"))),
         ("POST", "/v1/packs") => ("201", Some(proposal()), Some(json!({ "type": "object" }))),
         ("GET", "/v1/packs") => ("200", None, Some(json!({ "type": "array" }))),
+        ("POST", "/v1/packs/what-if") => ("202", Some(trial()), Some(json!({ "type": "object" }))),
+        ("DELETE", "/v1/packs/what-if/{id}") => ("204", None, None),
         ("GET" | "POST", path) if path.starts_with("/v1/packs/") => {
             ("200", None, Some(json!({ "type": "object" })))
         }
@@ -154,6 +156,17 @@ fn proposal() -> Value {
         "document": { "type": "object" },
         "signature": { "type": "string", "pattern": "^[0-9a-f]{128}$" },
         "signer": { "type": "string", "pattern": "^[0-9a-f]{16}$" },
+    } })
+}
+
+/// What is tried and on which days: a document, or a draft by region and version.
+fn trial() -> Value {
+    json!({ "type": "object", "required": ["from", "to"], "properties": {
+        "document": { "type": "object" },
+        "region": { "type": "string" },
+        "version": { "type": "integer" },
+        "from": { "type": "string", "format": "date" },
+        "to": { "type": "string", "format": "date" },
     } })
 }
 

@@ -9,7 +9,9 @@ use xiangyi_sync::policy::PackFault;
 use super::Place;
 use super::people::{open, person_of};
 use crate::app::{App, StartError};
+use crate::clock::Stopwatch;
 use crate::law::propose::{self, NotDone, Person, Proposal};
+use crate::law::what_if::{Broken, Period, Told, WhatIf};
 use crate::store::views;
 
 #[derive(Debug, Subcommand)]
@@ -36,6 +38,21 @@ pub enum Pack {
         #[arg(long)]
         by: String,
     },
+    /// Which stored records of a period would get another answer under a pack; no word of them.
+    WhatIf {
+        #[command(flatten)]
+        place: Place,
+        file: PathBuf,
+        /// First day of the acts, such as 2026-01-01.
+        #[arg(long)]
+        from: String,
+        /// Last day.
+        #[arg(long)]
+        to: String,
+        /// As JSON, with the records' ids.
+        #[arg(long)]
+        json: bool,
+    },
     /// Print the public key that signs this server's packs.
     Key {
         #[command(flatten)]
@@ -54,6 +71,13 @@ pub async fn run(pack: Pack) -> Result<(), StartError> {
             version,
             by,
         } => published(&place, &region, version, &by).await,
+        Pack::WhatIf {
+            place,
+            file,
+            from,
+            to,
+            json,
+        } => what_if(&place, &file, (&from, &to), json).await,
         Pack::Key { place } => {
             let app = open(&place).await?;
             for key in app.law.keys().iter().filter(|key| key.region.is_none()) {
@@ -118,6 +142,44 @@ async fn published(place: &Place, region: &str, version: i64, by: &str) -> Resul
     let done = propose::publish(&app, person, region, version).await;
     done.map_err(words)?;
     println!("已发布 published: {region} version {version}");
+    Ok(())
+}
+
+async fn what_if(
+    place: &Place,
+    file: &Path,
+    (from, to): (&str, &str),
+    json: bool,
+) -> Result<(), StartError> {
+    let yaml = text(file)?;
+    policy::check(&yaml).map_err(|faults| unsound(file, &faults))?;
+    let doc = policy::read(&yaml).map_err(|faults| unsound(file, &faults))?;
+    let draft = policy::sound(&doc).map_err(|faults| unsound(file, &faults))?;
+    let period = Period::of(from, to).ok_or("日期不对，最多一年。name two days, at most a year")?;
+    let app = open(place).await?;
+    let mut trial = WhatIf::new(&app, &doc, draft, period);
+    trial.beside_a_server = false;
+    let watch = Stopwatch::start();
+    let report = trial.run().await.map_err(|why| match why {
+        Broken::Store(error) => StartError::from(error),
+        Broken::Cancelled | Broken::Judge => "试算中断。the trial broke off".into(),
+    })?;
+    if json {
+        println!("{}", serde_json::to_string_pretty(&report)?);
+        return Ok(());
+    }
+    for counted in &report.by_rule {
+        let Told { rule, from, to } = &counted.change;
+        println!("{:>8}  {rule}  {from} -> {to}", counted.records);
+    }
+    println!(
+        "{} 条试算 judged, {} 条改变 would change; 未试算 not tried: {} held, {} refused; {} ms",
+        report.judged,
+        report.changed,
+        report.held_not_tried,
+        report.refused_not_tried,
+        watch.elapsed_ms()
+    );
     Ok(())
 }
 

@@ -4,7 +4,9 @@
 //! version and reason; on a running server the former packs stay in force. See
 //! `server/decisions/0014-packs-as-living-law.md`.
 
+pub mod jobs;
 pub mod propose;
+pub mod what_if;
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -18,6 +20,7 @@ use xiangyi_sync::digest::derived_id;
 use xiangyi_sync::policy::{self, CompiledPack, PackFault, PackSet};
 use xiangyi_sync::signed::{self, Untrusted};
 
+use self::jobs::Jobs;
 use crate::accounts::roots::Roots;
 use crate::app::{App, StartError, own_record};
 use crate::config::ConfigError;
@@ -32,6 +35,8 @@ pub struct Law {
     keys: Vec<PackKey>,
     /// How many packs were there when they were last read.
     known: AtomicI64,
+    /// Trials that run here.
+    pub jobs: Jobs,
 }
 
 impl Law {
@@ -44,6 +49,7 @@ impl Law {
             keys: own.chain(trusted).collect(),
             key,
             known: AtomicI64::new(0),
+            jobs: Jobs::default(),
         }
     }
 

@@ -23,6 +23,7 @@ pub mod sessions;
 pub mod shards;
 pub mod single;
 pub mod throttle;
+pub mod trials;
 pub mod uploads;
 pub mod views;
 

@@ -17,7 +17,7 @@ mod work_time;
 
 use serde_json::Value;
 use xiangyi_proto::ids::RecordId;
-use xiangyi_proto::kinds::{Kind, Life};
+use xiangyi_proto::kinds::{Kind, Life, Op};
 use xiangyi_proto::time::{self, Millis, TimeQuality};
 
 use crate::check::Faults;
@@ -118,6 +118,22 @@ pub fn question<'a>(item: &'a Admitted, kind: Kind, body: &'a Value) -> Question
         ended_at: act.ended,
         received_at: item.received_at,
         quality: act.quality,
+    }
+}
+
+/// What the rule pack is asked about a stored record, as if it came whole.
+pub fn question_of(record: &Record) -> Question<'_> {
+    let (begun, ended) = rules(record.kind).span(&record.body, record.occurred_at);
+    Question {
+        kind: record.kind,
+        record: &record.body,
+        unit: &record.unit,
+        author: &record.author,
+        op: Op::Create,
+        estimated_at: record.estimated_at,
+        ended_at: record.estimated_at + (ended - begun),
+        received_at: record.received_at,
+        quality: record.quality,
     }
 }
 

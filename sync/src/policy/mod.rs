@@ -24,6 +24,7 @@ mod script;
 mod sieve;
 mod stateful;
 mod tighten;
+mod trial;
 mod view;
 mod wording;
 
@@ -44,6 +45,7 @@ pub use fault::PackFault;
 pub use lexicon::Lexicons;
 pub use packs::PackSet;
 pub use tighten::sound;
+pub use trial::{Change, Trial};
 pub use xiangyi_proto::pack::Class;
 
 /// A record before the rules.

@@ -41,6 +41,14 @@ impl PackSet {
         Self { packs, exemptions }
     }
 
+    /// The same packs with one in place of every version of its region.
+    pub(super) fn with(&self, other: CompiledPack) -> Self {
+        let others = self.packs.iter().filter(|pack| pack.code != other.code);
+        let mut packs: Vec<_> = others.cloned().collect();
+        packs.push(Arc::new(other));
+        Self::of(packs)
+    }
+
     /// Takes out the hits that an exemption lifts, and notes them.
     pub(super) fn lift(&self, q: &Question, hits: &mut Vec<Hit>, lifted: &mut Vec<Exempted>) {
         if self.exemptions.is_empty() {

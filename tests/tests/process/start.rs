@@ -20,7 +20,10 @@ async fn an_empty_folder_becomes_a_county() {
             .map(|n| n.to_string_lossy().into_owned())
             .collect()
     };
-    assert_eq!(names("data/keys"), ["index.key", "root.key", "token.key"]);
+    assert_eq!(
+        names("data/keys"),
+        ["index.key", "pack.key", "root.key", "token.key"]
+    );
     let databases: Vec<String> = names("data")
         .into_iter()
         .filter(|name| name.ends_with(".sqlite"))

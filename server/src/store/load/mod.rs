@@ -75,7 +75,8 @@ struct FactRow {
     note: String,
 }
 
-async fn facts(
+/// Adds the facts under these keys to a world.
+pub(crate) async fn facts(
     tx: &mut Tx,
     world: &mut World,
     wanted: &BTreeSet<FactKey>,
