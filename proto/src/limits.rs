@@ -63,6 +63,8 @@ pub const COMMIT_ITEMS_MAX: usize = 500;
 pub const LIST_ROWS_MAX: i64 = 200;
 /// Streams one view may hold: 40 stations of the largest county, their cards, and a dozen more.
 pub const VIEW_STREAMS_MAX: usize = 128;
+/// Drafts of rule packs that one region keeps; of more, the lowest version goes.
+pub const PACK_DRAFTS_MAX: usize = 20;
 /// Days that one trial of a rule pack may cover: a year and its leap day.
 pub const WHAT_IF_DAYS_MAX: i64 = 366;
 /// Records that a trial's report lists; all are counted. A reviewer reads no more.

@@ -5,7 +5,9 @@ use serde_json::{Map, Value, json};
 use xiangyi_proto::kinds::{Kind, Op};
 use xiangyi_proto::pack::{PackDoc, STARTER};
 use xiangyi_proto::time::{DAY_MS, TimeQuality, day_of_text, day_start};
-use xiangyi_sync::policy::{CompiledPack, Judgement, PackSet, Question, compile, read, sound};
+use xiangyi_sync::policy::{
+    CompiledPack, Judgement, PackSet, Question, Way, compile, diff, read, sound,
+};
 
 const CASES: &str = include_str!("../../proto/vectors/packs.json");
 
@@ -291,4 +293,60 @@ fn an_exemption_that_makes_no_sense_is_refused() {
     let twice = exempt("E", "NL-B07", "43", "2026-07-01", "2026-07-02").repeat(2);
     let faults = refused(&province(1, year, "act", &twice));
     assert!(faults[0].contains("taken by another"), "{faults:?}");
+}
+
+#[test]
+fn a_difference_is_told_with_its_way() {
+    let before = starter();
+    let mut after = before.clone();
+    assert_eq!(diff(&before, &after), []);
+    let rule = |doc: &mut PackDoc, id: &str| -> usize {
+        doc.rules
+            .iter()
+            .position(|rule| rule.id == id)
+            .expect("there is such a rule")
+    };
+    after.version += 1;
+    let gone = rule(&mut after, "NL-A06");
+    after.rules.remove(gone);
+    let at = rule(&mut after, "NL-A01.text");
+    after.rules[at].verdict = Some(xiangyi_proto::pack::RuleVerdict::Tag);
+    after.rules[at].kinds.push(Kind::Client);
+    let at = rule(&mut after, "NL-C04.travel");
+    after.rules[at]
+        .params
+        .insert("kmh_max".to_owned(), json!(90));
+    let mut new = after.rules[at].clone();
+    new.id = "NL-C04.fast".to_owned();
+    after.rules.push(new);
+    let lexicon = after
+        .lexicons
+        .get_mut("licence")
+        .expect("there is such a lexicon");
+    lexicon.acts.push("现场发证".to_owned());
+    let exemption = exempt("E-1", "NL-B02", "43", "2026-07-01", "2026-07-02");
+    let exemption = exemption.trim_start_matches("- ").to_owned();
+    let exemption = read(&format!(
+        "pack: \"43\"\nversion: 1\neffective: {{from: 2026-01-01, to: null}}\nrules: []\n\
+         exemptions: [{exemption}]"
+    ));
+    after.exemptions = exemption.expect("it reads").exemptions;
+    let told = diff(&before, &after);
+    let told: Vec<(&str, &str, Way)> = told
+        .iter()
+        .map(|one| (one.what.as_str(), one.member.as_str(), one.way))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("pack", "version", Way::Other),
+            ("rule NL-C04.fast", "added", Way::Tighter),
+            ("rule NL-A06", "removed", Way::Looser),
+            ("rule NL-A01.text", "kinds", Way::Tighter),
+            ("rule NL-A01.text", "verdict", Way::Looser),
+            ("rule NL-C04.travel", "params", Way::Other),
+            ("lexicon licence", "acts", Way::Tighter),
+            ("exemption E-1", "added", Way::Looser),
+        ]
+    );
 }

@@ -90,12 +90,27 @@ on_both!(a_pack_takes_two_persons, |engine| {
     assert_eq!(list.as_array().map(Vec::len), Some(1), "{list}");
     assert_eq!(list[0]["proposed_by"], "p-reviewer-1", "{list}");
     assert_eq!(list[0]["published_by"], "p-reviewer-2", "{list}");
+    // Many drafts push out the lowest, and numbers are never used twice.
+    for version in 10..10 + xiangyi_proto::limits::PACK_DRAFTS_MAX as i64 + 1 {
+        propose(&officer, county(version, "2026-01-01", "warn"))
+            .await
+            .good();
+    }
+    officer
+        .get("/v1/packs/430121/10")
+        .await
+        .problem(404, "not-found");
+    officer.get("/v1/packs/430121/11").await.good();
+    let again = propose(&officer, county(10, "2026-01-01", "warn")).await;
+    again.problem(409, "pack-version");
     // Versions grow: a draft that fell behind is gone.
-    propose(&officer, county(2, "2026-01-01", "warn"))
+    propose(&officer, county(102, "2026-01-01", "warn"))
         .await
         .good();
-    enact(&harness, county(3, "2026-01-01", "warn")).await;
-    publish(&second, COUNTY, 2).await.problem(404, "not-found");
+    enact(&harness, county(103, "2026-01-01", "warn")).await;
+    publish(&second, COUNTY, 102)
+        .await
+        .problem(404, "not-found");
 });
 
 on_both!(

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use xiangyi_sync::policy;
-use xiangyi_sync::policy::PackFault;
+use xiangyi_sync::policy::{PackFault, Way};
 
 use super::Place;
 use super::people::{open, person_of};
@@ -19,6 +19,13 @@ pub enum Pack {
     /// Read and compile a pack; every fault is listed with its rule, also what of a county's pack
     /// could loosen the province's.
     Check { file: PathBuf },
+    /// What is different between two packs, and which way it goes.
+    Diff {
+        before: PathBuf,
+        after: PathBuf,
+        #[arg(long)]
+        json: bool,
+    },
     /// Propose a pack for a second person to publish.
     Propose {
         #[command(flatten)]
@@ -64,6 +71,11 @@ pub enum Pack {
 pub async fn run(pack: Pack) -> Result<(), StartError> {
     match pack {
         Pack::Check { file } => check(&file),
+        Pack::Diff {
+            before,
+            after,
+            json,
+        } => differ(&before, &after, json),
         Pack::Propose { place, file, by } => proposed(&place, &file, &by).await,
         Pack::Publish {
             place,
@@ -111,6 +123,29 @@ fn unsound(file: &Path, faults: &[PackFault]) -> StartError {
         eprintln!("{fault}");
     }
     format!("{} is not sound: {} faults", file.display(), faults.len()).into()
+}
+
+fn differ(before: &Path, after: &Path, json: bool) -> Result<(), StartError> {
+    let read = |file: &Path| policy::read(&text(file)?).map_err(|faults| unsound(file, &faults));
+    let all = policy::diff(&read(before)?, &read(after)?);
+    if json {
+        println!("{}", serde_json::to_string_pretty(&all)?);
+        return Ok(());
+    }
+    for one in &all {
+        let way = match one.way {
+            Way::Tighter => "更严 tighter",
+            Way::Looser => "更松 looser ",
+            Way::Other => "其他 other  ",
+        };
+        let (what, member) = (&one.what, &one.member);
+        if one.from.is_null() && one.to.is_null() {
+            println!("{way}  {what}  {member}");
+        } else {
+            println!("{way}  {what}  {member}: {} -> {}", one.from, one.to);
+        }
+    }
+    Ok(())
 }
 
 async fn proposed(place: &Place, file: &Path, by: &str) -> Result<(), StartError> {

@@ -4,6 +4,7 @@
 //! publishes it publishes what they have read. Publishing changes no stored record.
 
 use serde_json::Value;
+use xiangyi_proto::limits::PACK_DRAFTS_MAX;
 use xiangyi_proto::pack::PackDoc;
 use xiangyi_proto::role::Role;
 use xiangyi_sync::policy::{self, PackFault};
@@ -110,9 +111,16 @@ pub async fn propose(
         proposed_at: now,
     };
     let mut tx = app.db.write().await?;
-    let grows = newest(&mut tx, &draft.region).await? < draft.version;
+    let others = packs::drafts(&mut tx, &draft.region).await?;
+    let published = newest(&mut tx, &draft.region).await?;
+    let above = |version: i64| version < draft.version;
+    let grows = above(published) && others.iter().all(|other| above(other.version));
     if !grows || !packs::draft(&mut tx, &draft).await? {
         return Err(NotDone::Version);
+    }
+    // Numbers are never used twice, so the lowest draft may go when there are many.
+    if let Some(lowest) = others.first().filter(|_| others.len() >= PACK_DRAFTS_MAX) {
+        packs::drop_drafts(&mut tx, &draft.region, lowest.version).await?;
     }
     tx.commit().await?;
     Ok((draft.region, draft.version))

@@ -8,6 +8,7 @@
 mod catalogue;
 mod check;
 mod compile;
+mod diff;
 mod engine;
 mod exempt;
 mod facts;
@@ -39,6 +40,7 @@ use xiangyi_proto::verdict::RuleRef;
 pub use catalogue::{catalogue, class_of, service};
 pub use check::{PackReport, check, read};
 pub use compile::{CompiledPack, compile};
+pub use diff::{Difference, Way, diff};
 pub use exempt::{Exempted, Exemption};
 pub use facts::{Fact, FactKey, FactKind, facts_made, facts_wanted};
 pub use fault::PackFault;

@@ -251,6 +251,22 @@ async fn two_named_persons_put_a_pack_in_force_beside_a_running_server() {
     let said = pack(&["propose", &file, "--by", OFFICER]).await;
     assert!(said.bad().contains("above"), "{said:?}");
     assert_eq!(pack(&["key"]).await.good().trim().len(), 16 + 2 + 64);
+    // What a stricter version would have done, and how it differs.
+    let strict = scratch.path().join("strict.yaml").display().to_string();
+    let text = COUNTY.replace("version: 1", "version: 2");
+    fs::write(&strict, text.replace("verdict: hold", "verdict: reject")).expect("written");
+    let days = ["--from", "2026-01-01", "--to", "2026-12-31"];
+    let said = pack(&[&["what-if", strict.as_str()], &days[..]].concat()).await;
+    assert!(said.good().contains("0 条改变 would change"), "{said:?}");
+    let said = pack(&[&["what-if", strict.as_str(), "--json"], &days[..]].concat()).await;
+    let report: serde_json::Value = serde_json::from_str(said.good()).expect("JSON");
+    assert_eq!(report["changed"], 0, "{report}");
+    let said = XIANGYI.run(&["pack", "diff", &file, &strict]).await;
+    let lines: Vec<&str> = said.good().lines().collect();
+    assert!(
+        lines[1].starts_with("更严 tighter  rule 430121-1  verdict"),
+        "{lines:?}"
+    );
     // A phone gets it by sync, and believes what the server of its registration signed.
     let phone = XIANGYI.hand(&scratch.path().join("phone"), &serving.base);
     phone.does(&["sign-in", WORKER, PASSWORD]).await;
