@@ -248,6 +248,20 @@ pub enum StatefulRule {
     ImpossibleTravel,
     /// A check-out earlier than the check-in it closes. Params: `tolerance_minutes`.
     CheckOutBeforeIn,
+    /// A co-worker who was at another visit. Params: `tolerance_minutes`, `except_modes`.
+    CoWorkerElsewhere,
+    /// A photograph that another visit declares.
+    PhotoReuse,
+    /// An account that was told of other people. Params: `letters`, `percent`, `days`, `times`.
+    CopiedNarrative,
+    /// A day with more visiting and working time. Params: `minutes`.
+    HoursLimit,
+    /// One more arrival at an activity than a day allows. Params: `pairs`.
+    SignInPairs,
+    /// Younger than the activity asks for, without a guardian.
+    BelowAge,
+    /// The activity asks for a certificate and none is named.
+    WithoutCertificate,
 }
 
 /// The catalogue of services.

@@ -39,7 +39,9 @@ pub use catalogue::{catalogue, class_of, service};
 pub use check::{PackReport, check, read};
 pub use compile::{CompiledPack, compile};
 pub use exempt::{Exempted, Exemption};
-pub use facts::{Fact, FactKey, FactKind, facts_made, facts_wanted};
+pub use facts::{
+    Fact, FactKey, FactKind, account_keys, facts_made, facts_wanted, terms_of, whole_time,
+};
 pub use fault::PackFault;
 pub use lexicon::Lexicons;
 pub use packs::PackSet;
