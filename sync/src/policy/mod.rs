@@ -5,6 +5,7 @@
 //! run time holds the record under the rule `pack-fault`. Storing, alerting and wording of the
 //! exchange belong to the callers.
 
+mod alerts;
 mod catalogue;
 mod check;
 mod compile;
@@ -35,6 +36,7 @@ use xiangyi_proto::pack::{DangerState, RuleVerdict};
 use xiangyi_proto::time::TimeQuality;
 use xiangyi_proto::verdict::RuleRef;
 
+pub use alerts::Alert;
 pub use catalogue::{catalogue, class_of, service};
 pub use check::{PackReport, check, read};
 pub use compile::{CompiledPack, compile};

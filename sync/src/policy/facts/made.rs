@@ -6,7 +6,7 @@ use xiangyi_proto::kinds::Kind;
 use xiangyi_proto::time::{Millis, day_of_text, day_start};
 
 use super::wanted::sign_in_key;
-use super::{Fact, FactKind, account, fix_note, occasion, states_a_record, text, texts};
+use super::{Fact, FactKind, account, day_of, fix_note, occasion, states_a_record, text, texts};
 use crate::kinds::photos_in;
 use crate::policy::Question;
 
@@ -82,11 +82,29 @@ impl Maker<'_> {
         if text(q.record, "phase") == Some("in") {
             let key = self.record.to_string();
             made.push(self.moment(FactKind::Arrival, key, String::new()));
+            made.extend(self.office_day());
             let activity = text(q.record, "activity").map(|id| sign_in_key(id, q.author));
             let at = |key| self.moment(FactKind::SignIn, key, String::new());
             made.extend(activity.map(at));
         }
         made
+    }
+
+    /// Duty in an office; who goes there for a visit or a training is not on duty.
+    fn office_day(&self) -> Option<Fact> {
+        let place = self.q.record.get("place");
+        let office = place.and_then(|place| text(place, "kind")) == Some("gov_office");
+        if !office || text(self.q.record, "purpose") != Some("duty") {
+            return None;
+        }
+        let from_ms = day_of(self.q.estimated_at).0;
+        let made = self.fact(
+            FactKind::OfficeDay,
+            self.q.unit.to_owned(),
+            from_ms,
+            String::new(),
+        );
+        Some(Fact { from_ms, ..made })
     }
 
     fn of_work_time(&self) -> Option<Fact> {

@@ -39,6 +39,8 @@ pub enum FactKind {
     Worked = 6,
     /// An arrival at an activity; key is the activity and the person.
     SignIn = 7,
+    /// A day on duty in a government office; key is the unit, the span the day's first moment.
+    OfficeDay = 8,
     /// A visit to a client; key is the client's record id.
     ClientVisit = 10,
     /// A confirmed place; key is the person, the span is the session's.
@@ -64,6 +66,7 @@ impl FactKind {
             5 => Some(Self::Account),
             6 => Some(Self::Worked),
             7 => Some(Self::SignIn),
+            8 => Some(Self::OfficeDay),
             10 => Some(Self::ClientVisit),
             11 => Some(Self::Busy),
             12 => Some(Self::Terms),

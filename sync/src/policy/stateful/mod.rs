@@ -27,7 +27,8 @@ pub fn kinds(rule: StatefulRule) -> &'static [Kind] {
         StatefulRule::HoursLimit => &[Kind::Visit, Kind::WorkTime],
         StatefulRule::ImpossibleTravel
         | StatefulRule::CheckOutBeforeIn
-        | StatefulRule::SignInPairs => &[Kind::CheckIn],
+        | StatefulRule::SignInPairs
+        | StatefulRule::SameOfficeDays => &[Kind::CheckIn],
         StatefulRule::BelowAge | StatefulRule::WithoutCertificate => &[Kind::SignUp],
     }
 }
@@ -51,6 +52,8 @@ pub fn applies(
         StatefulRule::HoursLimit => hours::beyond(params, q, facts),
         StatefulRule::BelowAge => terms::below_age(q, facts),
         StatefulRule::WithoutCertificate => terms::without_certificate(q, facts),
+        // Counted for the county's board; no record is judged by it.
+        StatefulRule::SameOfficeDays => false,
     };
     found.then(Vec::new)
 }

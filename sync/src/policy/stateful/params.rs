@@ -19,6 +19,9 @@ pub struct Params {
     pub percent_min: i64,
     /// Days around a visit in which accounts are compared.
     pub within_ms: i64,
+    /// Days on duty in an office that are a reason to ask, and of how many.
+    pub office_days: i64,
+    pub within_days: i64,
     /// How many other accounts are alike at the least.
     pub times: i64,
     /// Minutes of a day that are no reason to ask.
@@ -38,6 +41,8 @@ impl Params {
             letters_min: 30,
             percent_min: 70,
             within_ms: 31 * DAY_MS,
+            office_days: 10,
+            within_days: 31,
             times: 1,
             minutes_max: 720,
             pairs_max: 3,
@@ -64,7 +69,11 @@ impl Params {
             "metres_min" => self.metres_min = number().ok_or_else(wrong)?,
             "letters" => self.letters_min = whole(4_000)?,
             "percent" => self.percent_min = whole(100)?,
-            "days" => self.within_ms = whole(366)? * DAY_MS,
+            "days" => {
+                self.within_ms = whole(366)? * DAY_MS;
+                self.office_days = whole(366)?.max(1);
+            }
+            "within_days" => self.within_days = whole(366)?.max(1),
             "times" => self.times = whole(1_000)?.max(1),
             "minutes" => self.minutes_max = whole(1_440)?,
             "pairs" => self.pairs_max = whole(100)?,
@@ -82,6 +91,7 @@ const fn names(rule: StatefulRule) -> &'static [&'static str] {
         StatefulRule::ImpossibleTravel => &["kmh_max", "metres_min"],
         StatefulRule::CheckOutBeforeIn => &["tolerance_minutes"],
         StatefulRule::SignInPairs => &["pairs"],
+        StatefulRule::SameOfficeDays => &["days", "within_days"],
         StatefulRule::CopiedNarrative => &["letters", "percent", "days", "times"],
         StatefulRule::HoursLimit => &["minutes"],
         StatefulRule::PhotoReuse | StatefulRule::BelowAge | StatefulRule::WithoutCertificate => &[],
