@@ -19,8 +19,8 @@ pub struct Alert {
 }
 
 impl PackSet {
-    /// The alerts that hold at a county at a moment. A county's own stands in the place of the
-    /// province's, as it can only ask earlier.
+    /// The alerts that hold at a county at a moment: a county's own shows beside the province's
+    /// and takes none away.
     pub fn alerts(&self, county: &str, at: Millis) -> Vec<Alert> {
         let packs = self.in_force(county, day_number(at));
         let rules = packs.into_iter().flat_map(|pack| &pack.rules);
@@ -32,6 +32,6 @@ impl PackSet {
             }),
             _ => None,
         });
-        alerts.last().into_iter().collect()
+        alerts.collect()
     }
 }

@@ -57,6 +57,25 @@ pub fn faults(doc: &PackDoc, rule: &RuleDoc) -> Vec<PackFault> {
     ];
     let one = tests.into_iter().filter(|test| *test).count() == 1;
     need(one, "when", "needs exactly one of when, mentions, stateful");
+    let known = rule
+        .instead
+        .iter()
+        .all(|way| INSTEAD.contains(&way.as_str()));
+    need(known, "instead", "knows split, work_time and appeal");
+    let pointers = rule.at.iter().all(|at| at.starts_with('/'));
+    need(pointers, "at", "holds JSON pointers");
+    faults.extend(answer_faults(rule));
+    faults
+}
+
+/// What a rule may answer, and what its answer may rest on.
+fn answer_faults(rule: &RuleDoc) -> Vec<PackFault> {
+    let mut faults = Vec::new();
+    let mut need = |met: bool, place: &str, message: &str| {
+        if !met {
+            faults.push(PackFault::of_rule(&rule.id, place, message));
+        }
+    };
     let answers = [
         rule.verdict.is_some(),
         rule.danger.is_some(),
@@ -91,13 +110,6 @@ pub fn faults(doc: &PackDoc, rule: &RuleDoc) -> Vec<PackFault> {
         "danger",
         "is not read from facts",
     );
-    let known = rule
-        .instead
-        .iter()
-        .all(|way| INSTEAD.contains(&way.as_str()));
-    need(known, "instead", "knows split, work_time and appeal");
-    let pointers = rule.at.iter().all(|at| at.starts_with('/'));
-    need(pointers, "at", "holds JSON pointers");
     faults
 }
 
