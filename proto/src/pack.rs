@@ -165,7 +165,10 @@ pub struct RuleDoc {
     /// Opens an incident instead of giving a verdict.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub danger: Option<DangerState>,
-    /// Absent only where `danger` is present.
+    /// Shows on somebody's board and is said to nobody else; never held against a worker.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alert: Option<AlertTo>,
+    /// Absent only where `danger` or `alert` is present.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verdict: Option<RuleVerdict>,
     /// JSON pointers shown to the worker; those the record lacks are left out of a hit.
@@ -238,6 +241,13 @@ impl DangerState {
     }
 }
 
+/// Whose board an alert shows on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AlertTo {
+    County,
+}
+
 /// Built-in rules over facts of other records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -248,6 +258,23 @@ pub enum StatefulRule {
     ImpossibleTravel,
     /// A check-out earlier than the check-in it closes. Params: `tolerance_minutes`.
     CheckOutBeforeIn,
+    /// A co-worker who was at another visit. Params: `tolerance_minutes`, `except_modes`.
+    CoWorkerElsewhere,
+    /// A photograph that another visit declares.
+    PhotoReuse,
+    /// An account that was told of other people. Params: `letters`, `percent`, `days`, `times`.
+    CopiedNarrative,
+    /// A day with more visiting and working time. Params: `minutes`.
+    HoursLimit,
+    /// One more arrival at an activity than a day allows. Params: `pairs`.
+    SignInPairs,
+    /// Younger than the activity asks for, without a guardian.
+    BelowAge,
+    /// The activity asks for a certificate and none is named.
+    WithoutCertificate,
+    /// Somebody on duty in a government office day after day; only for alerts. Params: `days` of
+    /// the last `within_days`.
+    SameOfficeDays,
 }
 
 /// The catalogue of services.

@@ -89,7 +89,18 @@ fn facts_for(world: &World, item: &Admitted, asked: &Question<'_>) -> Vec<Fact> 
     let keys = policy::facts_wanted(asked);
     let fits =
         |fact: &&Fact| fact.record != item.mutation.id && keys.iter().any(|key| fact.is_under(key));
-    world.facts.iter().filter(fits).cloned().collect()
+    let mut facts: Vec<Fact> = world.facts.iter().filter(fits).cloned().collect();
+    // What an activity asks for stands in the activity, which is here.
+    if asked.kind == Kind::SignUp
+        && let Some(activity) = id_at(asked.record.get("activity")).and_then(|id| world.live(id))
+    {
+        facts.push(policy::terms_of(
+            activity.id,
+            &activity.body,
+            &activity.author,
+        ));
+    }
+    facts
 }
 
 /// The severest stop wins; the others are told as notices of a refusal.

@@ -6,11 +6,11 @@ use serde_json::Value;
 use uuid::Uuid;
 use xiangyi_proto::ids::{DeviceId, PersonId, RecordId};
 use xiangyi_proto::kinds::{Kind, Life, Op, Target};
-use xiangyi_proto::time::DAY_MS;
+use xiangyi_proto::time::{self, DAY_MS, Millis};
 
 use crate::digest::Digest;
 use crate::kinds;
-use crate::policy::{FactKey, FactKind};
+use crate::policy::{self, FactKey, FactKind, whole_time};
 use crate::world::{Admitted, World};
 
 /// Keys to load, each of which becomes one batched read.
@@ -164,9 +164,9 @@ impl World {
         if kind.spec().life == Life::Slot {
             self.wants_of_slot(item, kind, wants);
         }
-        if kind == Kind::Visit && item.mutation.op != Op::Create {
+        if matches!(kind, Kind::Visit | Kind::WorkTime) && item.mutation.op != Op::Create {
             let authors = self.authors_of(mutation.id, items);
-            self.wants_of_times(item, &authors, wants);
+            self.wants_of_versions(item, items, &authors, wants);
             let [set, add] = [&mutation.set, &mutation.add].map(|part| part.get("/photos"));
             for sha in [set, add].into_iter().flat_map(kinds::photos_in) {
                 let owners = authors.iter().map(|author| (sha.clone(), author.clone()));
@@ -203,12 +203,7 @@ impl World {
             wants.photos.insert((sha, item.person.clone()));
         }
         let question = kinds::question(item, kind, body);
-        for mut key in crate::policy::facts_wanted(&question) {
-            if key.kind == FactKind::Presence {
-                key.to_ms = key.to_ms.max(key.from_ms.saturating_add(DAY_MS));
-            }
-            wants.facts.insert(key);
-        }
+        wants.facts.extend(crate::policy::facts_wanted(&question));
     }
 
     /// What follows from the stored record: the lines of its slots, the visits of a client.
@@ -238,23 +233,55 @@ impl World {
         wants.facts.insert(key);
     }
 
-    /// A patch may move a visit's times: whatever span it comes to, its facts must be here.
-    fn wants_of_times(&self, item: &Admitted, authors: &BTreeSet<PersonId>, wants: &mut Wants) {
+    /// A patch may come to any mixture of what is stored and what was sent of its record, here or
+    /// before it: whatever it comes to, its facts must be here.
+    fn wants_of_versions(
+        &self,
+        item: &Admitted,
+        items: &[Admitted],
+        authors: &BTreeSet<PersonId>,
+        wants: &mut Wants,
+    ) {
         let stored = self.records.get(&item.mutation.id);
-        let started = item.mutation.set.get("/started_at").and_then(Value::as_i64);
-        let starts = [
-            stored.map(|record| record.estimated_at),
-            started.map(|at| at.saturating_add(item.shift_ms)),
-        ];
-        for from_ms in starts.into_iter().flatten() {
-            for author in authors {
-                wants.facts.insert(FactKey {
-                    kind: FactKind::Presence,
-                    key: author.clone(),
-                    from_ms,
-                    to_ms: from_ms.saturating_add(DAY_MS),
-                });
+        let mut said = Versions::default();
+        if let Some(record) = stored {
+            said.starts.insert(record.estimated_at);
+            said.hear(&record.body);
+        }
+        let held = self.held.values().map(|held| &held.item);
+        for other in items.iter().chain(held) {
+            if other.mutation.id == item.mutation.id {
+                said.hear_item(other, item.shift_ms);
             }
+        }
+        let key = |kind, key: &String, (from_ms, to_ms)| FactKey {
+            kind,
+            key: key.clone(),
+            from_ms,
+            to_ms,
+        };
+        for start in &said.starts {
+            let around = (
+                start.saturating_sub(DAY_MS),
+                start.saturating_add(2 * DAY_MS),
+            );
+            for person in authors.iter().chain(&said.others) {
+                wants.facts.insert(key(FactKind::Presence, person, around));
+            }
+            let worked = authors.iter();
+            wants
+                .facts
+                .extend(worked.map(|author| key(FactKind::Worked, author, around)));
+        }
+        let photos = said.photos.into_iter();
+        wants
+            .facts
+            .extend(photos.map(|sha| whole_time(FactKind::Photo, sha)));
+        for hash in &said.accounts {
+            let keys = authors.iter().map(|author| format!("{author}:{hash}"));
+            wants
+                .facts
+                .extend(keys.map(|key| whole_time(FactKind::Account, key)));
         }
     }
 
@@ -349,6 +376,57 @@ impl World {
         if matches!(record.kind, Kind::Activity | Kind::Resource) {
             wants.slots.insert(id);
         }
+    }
+}
+
+/// What the versions of a record may say of times, people, photographs and accounts.
+#[derive(Default)]
+struct Versions {
+    starts: BTreeSet<Millis>,
+    others: BTreeSet<PersonId>,
+    photos: BTreeSet<String>,
+    /// Hashes of accounts, without their author.
+    accounts: BTreeSet<String>,
+}
+
+impl Versions {
+    fn hear_item(&mut self, item: &Admitted, shift_ms: Millis) {
+        let mutation = &item.mutation;
+        if let Some(body) = &mutation.body {
+            self.hear(body);
+            self.start(body.get("started_at"), item, shift_ms);
+        }
+        self.starts.insert(item.estimated_at);
+        self.start(mutation.set.get("/started_at"), item, shift_ms);
+        let part = |name: &str| mutation.set.get(name).or(mutation.add.get(name));
+        let [others, photos, account, day] =
+            ["/co_workers", "/photos", "/process", "/day"].map(part);
+        let parts = serde_json::json!({"co_workers": others, "photos": photos,
+            "process": account, "day": day});
+        self.hear(&parts);
+    }
+
+    /// The corrected clock of either item may count, and what lies ahead counts at its receipt.
+    fn start(&mut self, started: Option<&Value>, item: &Admitted, shift_ms: Millis) {
+        if let Some(at) = started.and_then(Value::as_i64) {
+            for shift in [item.shift_ms, shift_ms] {
+                self.starts.insert(at.saturating_add(shift));
+            }
+            self.starts.insert(item.received_at);
+        }
+    }
+
+    fn hear(&mut self, body: &Value) {
+        let others = body.get("co_workers").and_then(Value::as_array);
+        let others = others.into_iter().flatten().filter_map(Value::as_str);
+        self.others.extend(others.map(str::to_owned));
+        self.photos.extend(kinds::photos_in(body.get("photos")));
+        let account = body.get("process").and_then(Value::as_str);
+        self.accounts
+            .extend(account.into_iter().flat_map(policy::account_keys));
+        let day = body.get("day").and_then(Value::as_str);
+        let day = day.and_then(time::day_of_text).map(time::day_start);
+        self.starts.extend(day);
     }
 }
 

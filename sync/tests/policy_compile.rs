@@ -166,6 +166,28 @@ fn neither_text_nor_facts_alone_refuse() {
 }
 
 #[test]
+fn an_alert_is_a_trend_and_a_trend_is_no_verdict() {
+    let trend = |rest: &str| rule("R", &format!("  kinds: [check_in]\n{rest}"));
+    let sound = trend("  stateful: same_office_days\n  alert: county\n");
+    assert_eq!(faults(&sound), []);
+    let table = [
+        ("  stateful: same_office_days\n  verdict: warn\n", "alert"),
+        ("  when: 'true'\n  alert: county\n", "alert"),
+        (
+            "  stateful: same_office_days\n  alert: county\n  verdict: hold\n",
+            "verdict",
+        ),
+    ];
+    for (rest, place) in table {
+        let found = faults(&trend(rest));
+        assert!(
+            found.iter().any(|fault| fault.place == place),
+            "{rest}: {found:?}"
+        );
+    }
+}
+
+#[test]
 fn documents_are_refused_with_their_line() {
     let sound = when("record.risk == \"none\"");
     let table = [

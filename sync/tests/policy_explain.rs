@@ -89,7 +89,12 @@ fn said(packs: &PackSet, case: &Case) -> Vec<RuleText> {
 }
 
 fn explained(doc: &RuleDoc, text: &RuleText) -> Explained {
-    let verdict = doc.verdict.map_or("danger", |verdict| verdict.name());
+    let other = if doc.alert.is_some() {
+        "alert"
+    } else {
+        "danger"
+    };
+    let verdict = doc.verdict.map_or(other, |verdict| verdict.name());
     Explained {
         rule: text.id.clone(),
         verdict: verdict.to_owned(),
@@ -174,8 +179,10 @@ fn an_explanation_has_its_five_parts_in_both_languages() {
             .zh
             .replace("（本规则由行动方案和法律推定，非清单原文。）", "推定");
         let (zh, en) = (zh.as_str(), said.en.as_str());
-        part("zh", "what became of it", has(zh, WHAT_ZH));
-        part("en", "what became of it", has(en, WHAT_EN));
+        // No record is judged by an alert, and so nothing became of one.
+        let judged = said.verdict != "alert";
+        part("zh", "what became of it", !judged || has(zh, WHAT_ZH));
+        part("en", "what became of it", !judged || has(en, WHAT_EN));
         part(
             "zh",
             "the clause",

@@ -191,6 +191,29 @@ fn facts_are_few_and_carry_no_place_finer_than_a_kilometre() {
     );
 }
 
+#[test]
+fn facts_of_a_visit_hold_no_word_of_it() {
+    let account = "上午到彭奶奶家探访，量了血压，帮她把药按早中晚分好，又聊了聊在外打工的儿子。";
+    let record = json!({"client": "01920000-0000-7000-8000-000000000c01", "mode": "home",
+        "process": account, "result": "约好下周三再来", "village": "430121102001",
+        "assigned_by": {"office": "镇民政办", "person": "王某"}, "co_workers": ["p-aaaaaaaa"],
+        "photos": [{"sha256": "ab".repeat(32)}]});
+    let mut question = question(&record, "430121102", "2026-03-01", "2026-03-01");
+    question.kind = Kind::Visit;
+    let made = facts_made(&question, uuid::Uuid::from_u128(5));
+    let count = |kind| made.iter().filter(|fact| fact.kind == kind).count();
+    assert_eq!(
+        [FactKind::Presence, FactKind::Photo, FactKind::Account].map(count),
+        [2, 1, 2]
+    );
+    for fact in &made {
+        let said = format!("{}{}", fact.key, fact.note);
+        assert!(said.is_ascii(), "{fact:?}");
+        assert!(!said.contains("430121102001"), "{fact:?}");
+        assert!(fact.note.len() <= 160, "{fact:?}");
+    }
+}
+
 /// A question of a kind by somebody, an hour long.
 fn of<'a>(kind: Kind, record: &'a Value, author: &'a str, act: &str) -> Question<'a> {
     Question {

@@ -8,6 +8,7 @@ use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use xiangyi_proto::ids::Shard;
 use xiangyi_proto::kinds::Kind;
 use xiangyi_proto::problem;
 use xiangyi_proto::region;
@@ -20,7 +21,7 @@ use crate::app::App;
 use crate::caller::Caller;
 use crate::problem::ApiError;
 use crate::store::reports::{self, DayCount, RefusalCell};
-use crate::store::views;
+use crate::store::{Tx, views};
 
 /// Roles that see a county's board.
 pub const HUB: &[Role] = &[Role::HubOfficer, Role::HubReviewer, Role::CountyBureau];
@@ -69,6 +70,7 @@ pub async fn today(
     } else {
         None
     };
+    let alerts = alerts(&app, &mut tx, shard, now).await?;
     let cursor = cursor(&mut tx, &caller, now).await?;
     let refused: i64 = cells.iter().map(|cell| cell.count).sum();
     let photos: i64 = missing.iter().map(|(_, count)| count).sum();
@@ -103,6 +105,7 @@ pub async fn today(
         "refusals": ledger(&app, cells, reviewer),
         "photos_missing": photos_missing,
         "stations": stations,
+        "alerts": alerts,
         "cursor": cursor,
     })))
 }
@@ -211,8 +214,28 @@ fn ledger(app: &App, cells: Vec<RefusalCell>, reviewer: bool) -> Vec<Value> {
         .collect()
 }
 
+/// Trends that the packs ask the county to look at: how many people of which station, never who.
+async fn alerts(app: &App, tx: &mut Tx, shard: Shard, now: i64) -> Result<Vec<Value>, ApiError> {
+    let mut shown = Vec::new();
+    for alert in app.writer.packs().alerts(&shard.to_string(), now) {
+        let since = day_start(day_number(now) - alert.within_days + 1);
+        let people = reports::office_days(tx, shard, since, alert.days).await?;
+        for of_unit in people.chunk_by(|a, b| a.0 == b.0) {
+            let (unit, rule) = (&of_unit[0].0, &alert.rule);
+            shown.push(json!({
+                "rule": rule.id, "clause": rule.clause, "title_zh": rule.title_zh,
+                "title_en": rule.title_en, "message": rule.message_zh,
+                "message_en": rule.message_en, "station": unit,
+                "station_name": app.regions.unit_name(unit), "people": of_unit.len(),
+                "days": alert.days, "within_days": alert.within_days,
+            }));
+        }
+    }
+    Ok(shown)
+}
+
 /// The cursor that says: everything up to now has been seen.
-async fn cursor(tx: &mut crate::store::Tx, caller: &Caller, now: i64) -> Result<String, ApiError> {
+async fn cursor(tx: &mut Tx, caller: &Caller, now: i64) -> Result<String, ApiError> {
     let view = views::of(tx, &caller.person, &caller.grants, now).await?;
     let place = |shard: &xiangyi_sync::pull::ShardView| ShardPlace {
         shard: shard.shard,

@@ -4,6 +4,7 @@
 
 use sqlx::FromRow;
 use xiangyi_proto::ids::Shard;
+use xiangyi_sync::policy::FactKind;
 
 use super::{StoreError, Tx};
 use crate::on;
@@ -137,5 +138,30 @@ pub async fn incidents(tx: &mut Tx, shard: Shard) -> Result<i64, StoreError> {
         .bind(stream)
         .bind(kind.number())
         .fetch_one(c)
+        .await)?)
+}
+
+/// Index: the primary key of `fact`.
+const OFFICE_DAYS: &str = "SELECT key, CAST(COUNT(DISTINCT from_ms) AS BIGINT) AS days FROM fact \
+     WHERE shard = $1 AND kind = $2 AND key >= $3 AND key < $4 AND from_ms >= $5 \
+     GROUP BY key, person HAVING COUNT(DISTINCT from_ms) >= $6 ORDER BY key";
+
+/// Units whose people were on duty in an office for so many days since a moment, one row each; who
+/// they are is not asked.
+pub async fn office_days(
+    tx: &mut Tx,
+    shard: Shard,
+    since: i64,
+    days: i64,
+) -> Result<Vec<(String, i64)>, StoreError> {
+    let (county, after) = (shard.to_string(), format!("{shard}:"));
+    Ok(on!(tx, |c| sqlx::query_as(OFFICE_DAYS)
+        .bind(shard.0)
+        .bind(FactKind::OfficeDay.number())
+        .bind(county)
+        .bind(after)
+        .bind(since)
+        .bind(days)
+        .fetch_all(c)
         .await)?)
 }

@@ -23,7 +23,7 @@ use xiangyi_proto::time::{self, Millis, TimeQuality};
 use crate::check::Faults;
 use crate::clock_quality;
 use crate::effects::{RollupDelta, RollupKey};
-use crate::policy::{Fact, FactKey, FactKind, Question};
+use crate::policy::{Fact, FactKey, FactKind, Question, whole_time};
 use crate::wants::id_at;
 use crate::world::{Admitted, Env, Record, Slot, World};
 
@@ -175,15 +175,6 @@ pub fn visits_of_client(client: RecordId) -> FactKey {
 /// When a person already has a place.
 pub fn busy_of(person: &str) -> FactKey {
     whole_time(FactKind::Busy, person.to_owned())
-}
-
-fn whole_time(kind: FactKind, key: String) -> FactKey {
-    FactKey {
-        kind,
-        key,
-        from_ms: i64::MIN / 4,
-        to_ms: i64::MAX / 4,
-    }
 }
 
 /// A count of one record on its day.

@@ -93,9 +93,10 @@ impl PackSet {
                 let rule = &chosen.pack.rules[entry.rule];
                 if let Test::Stateful(name, params) = &rule.test
                     && chosen.answers(rule.clock)
-                    && stateful::applies(*name, params, q, facts)
+                    && let Some(at) = stateful::applies(*name, params, q, facts)
                 {
-                    hits.push(hit(rule, pointers(rule, q.record)));
+                    let none = at.is_empty();
+                    hits.push(hit(rule, if none { pointers(rule, q.record) } else { at }));
                 }
             }
         }

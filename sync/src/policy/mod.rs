@@ -5,6 +5,7 @@
 //! run time holds the record under the rule `pack-fault`. Storing, alerting and wording of the
 //! exchange belong to the callers.
 
+mod alerts;
 mod catalogue;
 mod check;
 mod compile;
@@ -37,12 +38,15 @@ use xiangyi_proto::pack::{DangerState, RuleVerdict};
 use xiangyi_proto::time::TimeQuality;
 use xiangyi_proto::verdict::RuleRef;
 
+pub use alerts::Alert;
 pub use catalogue::{catalogue, class_of, service};
 pub use check::{PackReport, check, read};
 pub use compile::{CompiledPack, compile};
 pub use diff::{Difference, Way, diff};
 pub use exempt::{Exempted, Exemption};
-pub use facts::{Fact, FactKey, FactKind, facts_made, facts_wanted};
+pub use facts::{
+    Fact, FactKey, FactKind, account_keys, facts_made, facts_wanted, terms_of, whole_time,
+};
 pub use fault::PackFault;
 pub use lexicon::Lexicons;
 pub use packs::PackSet;

@@ -3,7 +3,7 @@
 //! A message is the rule's own or a shared one, then the closing words of its verdict, then the
 //! note that the rule is derived. Chinese first, English second; nothing here is evaluated.
 
-use xiangyi_proto::pack::{Basis, MessageDoc, PackDoc, RuleDoc, RuleVerdict, Words};
+use xiangyi_proto::pack::{Basis, MessageDoc, PackDoc, RuleDoc, RuleVerdict, StatefulRule, Words};
 
 use super::RuleText;
 use super::fault::PackFault;
@@ -14,7 +14,7 @@ const WHEN_BYTES_MAX: usize = 2_000;
 const INSTEAD: &[&str] = &["split", "work_time", "appeal"];
 /// Whose closing words a pack can give.
 const CLOSINGS: &[&str] = &[
-    "reject", "hold", "amend", "warn", "tag", "danger", "derived",
+    "reject", "hold", "amend", "warn", "tag", "danger", "alert", "derived",
 ];
 /// Stands for the rule's title in a message.
 const TITLE: &str = "{title}";
@@ -57,8 +57,42 @@ pub fn faults(doc: &PackDoc, rule: &RuleDoc) -> Vec<PackFault> {
     ];
     let one = tests.into_iter().filter(|test| *test).count() == 1;
     need(one, "when", "needs exactly one of when, mentions, stateful");
-    let one = rule.verdict.is_some() != rule.danger.is_some();
-    need(one, "verdict", "needs exactly one of verdict and danger");
+    let known = rule
+        .instead
+        .iter()
+        .all(|way| INSTEAD.contains(&way.as_str()));
+    need(known, "instead", "knows split, work_time and appeal");
+    let pointers = rule.at.iter().all(|at| at.starts_with('/'));
+    need(pointers, "at", "holds JSON pointers");
+    faults.extend(answer_faults(rule));
+    faults
+}
+
+/// What a rule may answer, and what its answer may rest on.
+fn answer_faults(rule: &RuleDoc) -> Vec<PackFault> {
+    let mut faults = Vec::new();
+    let mut need = |met: bool, place: &str, message: &str| {
+        if !met {
+            faults.push(PackFault::of_rule(&rule.id, place, message));
+        }
+    };
+    let answers = [
+        rule.verdict.is_some(),
+        rule.danger.is_some(),
+        rule.alert.is_some(),
+    ];
+    let one = answers.into_iter().filter(|answer| *answer).count() == 1;
+    need(
+        one,
+        "verdict",
+        "needs exactly one of verdict, danger and alert",
+    );
+    let counts = rule.stateful == Some(StatefulRule::SameOfficeDays);
+    need(
+        counts == rule.alert.is_some(),
+        "alert",
+        "goes with same_office_days and with nothing else",
+    );
     let severe = rule.verdict >= Some(RuleVerdict::Hold);
     need(
         !(severe && rule.mentions.is_some()),
@@ -76,13 +110,6 @@ pub fn faults(doc: &PackDoc, rule: &RuleDoc) -> Vec<PackFault> {
         "danger",
         "is not read from facts",
     );
-    let known = rule
-        .instead
-        .iter()
-        .all(|way| INSTEAD.contains(&way.as_str()));
-    need(known, "instead", "knows split, work_time and appeal");
-    let pointers = rule.at.iter().all(|at| at.starts_with('/'));
-    need(pointers, "at", "holds JSON pointers");
     faults
 }
 
@@ -104,7 +131,8 @@ fn message_of<'a>(doc: &'a PackDoc, rule: &'a RuleDoc) -> Option<&'a Words> {
 fn closing_of<'a>(doc: &'a PackDoc, rule: &RuleDoc) -> Option<&'a Words> {
     let verdict = rule.verdict.map(RuleVerdict::name);
     let danger = rule.danger.map(|_| "danger");
-    doc.closings.get(verdict.or(danger)?)
+    let alert = rule.alert.map(|_| "alert");
+    doc.closings.get(verdict.or(danger).or(alert)?)
 }
 
 /// What of a rule is shown to people.

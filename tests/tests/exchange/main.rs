@@ -1,6 +1,7 @@
 //! The exchange over real sockets, as a phone of another make would meet it: verdicts, bad items,
 //! bad requests, pages, waiting, live events, photographs. On both engines.
 
+mod alerts;
 mod echoes;
 mod envelopes;
 mod items;
