@@ -69,7 +69,7 @@ pub const PACK_DRAFTS_MAX: usize = 20;
 pub const WHAT_IF_DAYS_MAX: i64 = 366;
 /// Records that a trial's report lists; all are counted. A reviewer reads no more.
 pub const WHAT_IF_LISTED_MAX: usize = 1_000;
-/// Trials that one node runs at a time; each takes half a core at most.
+/// Trials that one node runs at a time; each takes a third of a core.
 pub const WHAT_IF_RUNNING_MAX: usize = 1;
 /// Reports that one node keeps in memory: 16 of 1,000 lines are 2 MB.
 pub const WHAT_IF_KEPT_MAX: usize = 16;

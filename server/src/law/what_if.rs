@@ -1,8 +1,8 @@
 //! Trying a rule pack on what is stored: which records of a period would get another answer.
 //!
 //! Pages are read in short transactions and judged on one blocking thread; beside a running server
-//! a trial rests as long as it works. It writes nothing and never waits for a writer. Its report
-//! names records by id and holds no word of them.
+//! a trial rests twice as long as it works. It writes nothing and never waits for a writer. Its
+//! report names records by id and holds no word of them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -26,8 +26,10 @@ use crate::clock::Stopwatch;
 use crate::store::trials::{self, Page};
 use crate::store::{StoreError, load, shards};
 
-/// Records of one page: some ten milliseconds of judging.
-const PAGE: i64 = 200;
+/// Records of one page: a few milliseconds of judging, so that a push never waits long for a core.
+const PAGE: i64 = 64;
+/// How often as long as it works a trial rests beside a server: it takes a third of a core.
+const RESTS: u32 = 2;
 
 /// Whole days of UTC+8, both inclusive, as they were asked for.
 #[derive(Debug, Clone, Serialize)]
@@ -132,7 +134,7 @@ pub struct WhatIf {
     pub region: String,
     pub period: Period,
     pub progress: Arc<Progress>,
-    /// Rests as long as it works, so that pushes find a core.
+    /// Rests twice as long as it works, so that pushes find a core.
     pub beside_a_server: bool,
 }
 
@@ -319,7 +321,8 @@ impl WhatIf {
             return Err(Broken::Cancelled);
         }
         if self.beside_a_server {
-            tokio::time::sleep(watch.elapsed().max(Duration::from_millis(1))).await;
+            let worked = watch.elapsed().max(Duration::from_millis(1));
+            tokio::time::sleep(worked * RESTS).await;
         }
         Ok(())
     }
