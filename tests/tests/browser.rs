@@ -8,10 +8,23 @@ use xiangyi_tests::engine::Engine;
 use xiangyi_tests::harness::Harness;
 
 async fn push(worker: &Actor, device: &str, n: i64, kind: &str, body: Value) -> Value {
+    let now = body["ended_at"].as_i64().unwrap_or_default();
+    push_at(worker, device, n, kind, body, now).await
+}
+
+async fn push_at(
+    worker: &Actor,
+    device: &str,
+    n: i64,
+    kind: &str,
+    body: Value,
+    occurred_at: i64,
+) -> Value {
     let unit = worker.signed_in().person.roles[0].unit.clone();
     let id = format!("01920000-0000-7000-8000-{n:012x}");
     let envelope = json!({ "protocol": 1, "device": device, "push": { "mutations": [
-        { "n": n, "op": "create", "kind": kind, "unit": unit, "id": id, "body": body } ]}});
+        { "n": n, "op": "create", "kind": kind, "unit": unit, "id": id, "body": body,
+          "occurred_at": occurred_at } ]}});
     worker.post("/v1/sync", &envelope).await.good()["push"]["verdicts"][0].clone()
 }
 
@@ -73,6 +86,28 @@ async fn the_county_sees_its_field_work() {
     let body = visit(now - 14_400_000, &village, None);
     push(&worker, &device, 3, "visit", body).await;
     browser.wait_for("station-row", "12 条待上传").await;
+    for day in 1..=10 {
+        let duty = json!({ "purpose": "duty", "phase": "in", "place": { "kind": "gov_office" } });
+        let n = 10 + day;
+        push_at(
+            &worker,
+            &device,
+            n,
+            "check_in",
+            duty,
+            now - day * 86_400_000,
+        )
+        .await;
+    }
+    push(
+        &worker,
+        &device,
+        30,
+        "visit",
+        visit(now - 21_600_000, &village, None),
+    )
+    .await;
+    browser.wait_for("alert-row", "1 人近 31 天里").await;
     browser.click("lang").await;
     browser
         .wait("document.documentElement.lang.startsWith('en')")

@@ -7,7 +7,7 @@ import { Asker } from "./asker.js";
 import { part, say } from "./dom.js";
 import { Feed } from "./feed.js";
 import { Live } from "./live.js";
-import { fillPhotos, fillRefusals, fillStations, fillVillages } from "./panels.js";
+import { fillAlerts, fillPhotos, fillRefusals, fillStations, fillVillages } from "./panels.js";
 import { fillStrip } from "./strip.js";
 import { clockOrDay, clockSeconds, dayOf, learnNow, now, secondsAgo } from "./when.js";
 import { isChinese, onLang, t } from "./words.js";
@@ -16,8 +16,8 @@ const PACE_LIVE_MS = 60_000; // stations grow silent without any change on the s
 const PACE_BLIND_MS = 15_000;
 const UNKNOWN_AFTER_MS = 60_000;
 const FRESHEN_EVERY_TICKS = 15;
-const PANELS = { villages: fillVillages, refusals: fillRefusals, photos: fillPhotos,
-  stations: fillStations };
+const PANELS = { villages: fillVillages, refusals: fillRefusals, alerts: fillAlerts,
+  photos: fillPhotos, stations: fillStations };
 
 /**
  * Runs the board of `unit` in `root` until `close()`. `out.connection(state, text)` says how the

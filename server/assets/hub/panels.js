@@ -93,6 +93,24 @@ function fillRefusal(row, refusal) {
   say(number, count(refusal.count));
 }
 
+/** Trends for the county to look at, a row a station; nothing stands there while there is none. */
+export function fillAlerts(panel, today) {
+  const list = today.alerts ?? [];
+  panel.hidden = list.length === 0;
+  fillTable(panel, list, "unknown", {
+    key: (alert) => `${alert.rule} ${alert.station}`,
+    make: rowMaker("alert-row", ["place", "clause"]),
+    fill: (row, alert) => {
+      const [station, trend] = row.children;
+      put(station, chinese(alert.station_name ?? alert.station));
+      const said = t("trend_row", { n: alert.people, days: alert.days, within: alert.within_days });
+      put(trend, el("span", "lead", el("span", "rule", alert.rule), said),
+        chinese(alert.clause ?? "", "under"));
+      trend.title = isChinese() ? alert.message : alert.message_en ?? alert.message;
+    },
+  });
+}
+
 /** One row a station that still owes photographs. */
 export function fillPhotos(panel, today) {
   fillTable(panel, [...today.photos_missing].sort(byCount), "photos_empty", {

@@ -135,6 +135,14 @@ const WORDS = {
   office_merged: ["已合并（不足三人）", "Merged (under three authors)"],
   count: ["次数", "Count"],
 
+  alerts: ["请县里看一看", "For the county to look at"],
+  alerts_note: ["不针对社工本人", "about no worker"],
+  trend: ["情况", "Trend"],
+  trend_row: [
+    "{n} 人近 {within} 天里有 {days} 天以上在机关值守",
+    "{n} person on duty in an office on {days} or more of the last {within} days|{n} people on duty in an office on {days} or more of the last {within} days",
+  ],
+
   photos: ["照片待补", "Photos still missing"],
   photos_empty: ["今天收到的走访不缺照片。", "No visit received today lacks a photo."],
   photos_row: ["{n} 张", "{n} photo|{n} photos"],

@@ -138,19 +138,20 @@ macro_rules! in_places {
     };
 }
 
-/// Reads by a text and a span: `$2` is a JSON list of threes, `k0` and the numbers `k1` and `k2`.
+/// Reads by a text, a span and a kind: `$2` is a JSON list of fours, `k0` and the numbers `k1` to
+/// `k3`.
 macro_rules! in_spans {
     ($head:literal, $tail:literal) => {
         $crate::store::dialect::Dual {
             sqlite: concat!(
                 $head,
-                " FROM (SELECT value ->> 0 AS k0, value ->> 1 AS k1, value ->> 2 AS k2 \
-                 FROM json_each($2)) CROSS JOIN ",
+                " FROM (SELECT value ->> 0 AS k0, value ->> 1 AS k1, value ->> 2 AS k2, \
+                 value ->> 3 AS k3 FROM json_each($2)) CROSS JOIN ",
                 $tail
             ),
             postgres: concat!(
                 "SELECT r.* FROM (SELECT x ->> 0 AS k0, CAST(x ->> 1 AS BIGINT) AS k1, \
-                 CAST(x ->> 2 AS BIGINT) AS k2 \
+                 CAST(x ->> 2 AS BIGINT) AS k2, CAST(x ->> 3 AS BIGINT) AS k3 \
                  FROM jsonb_array_elements(CAST($2 AS JSONB)) AS t(x)) AS k CROSS JOIN LATERAL (",
                 $head,
                 " FROM ",

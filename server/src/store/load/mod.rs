@@ -7,7 +7,7 @@ mod held;
 mod places;
 mod records;
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashSet};
 
 use sqlx::FromRow;
 use uuid::Uuid;
@@ -60,13 +60,14 @@ pub async fn load(
 const FACT_SPAN_MAX_MS: i64 = DAY_MS;
 /// Index: the primary key of `fact`.
 const FACTS: Dual = in_spans!(
-    "SELECT key, from_ms, to_ms, person, record, note",
-    "fact WHERE shard = $1 AND kind = $3 AND key = k0 \
-     AND from_ms BETWEEN k1 - $4 AND k2 AND to_ms >= k1"
+    "SELECT kind, key, from_ms, to_ms, person, record, note",
+    "fact WHERE shard = $1 AND kind = k3 AND key = k0 \
+     AND from_ms BETWEEN k1 - $3 AND k2 AND to_ms >= k1"
 );
 
 #[derive(FromRow)]
 struct FactRow {
+    kind: i64,
     key: String,
     from_ms: i64,
     to_ms: i64,
@@ -75,43 +76,37 @@ struct FactRow {
     note: String,
 }
 
-/// Adds the facts under these keys to a world.
+/// Adds the facts under these keys to a world: of every kind in one read, however many kinds the
+/// rules look at.
 pub(crate) async fn facts(
     tx: &mut Tx,
     world: &mut World,
     wanted: &BTreeSet<FactKey>,
 ) -> Result<(), StoreError> {
-    let mut by_kind: BTreeMap<FactKind, Vec<(&str, i64, i64)>> = BTreeMap::new();
-    for key in wanted {
-        let spans = by_kind.entry(key.kind).or_default();
-        spans.push((&key.key, key.from_ms, key.to_ms));
-    }
+    let span = |key: &FactKey| (key.key.clone(), key.from_ms, key.to_ms, key.kind.number());
+    let spans: Vec<(String, i64, i64, i64)> = wanted.iter().map(span).collect();
     // Spans overlap, and a fact that lies in two of them is still one.
     let place = |fact: &Fact| (fact.record, fact.kind, fact.from_ms, fact.key.clone());
     let mut known: HashSet<_> = world.facts.iter().map(place).collect();
-    for (kind, spans) in by_kind {
-        let (sql, keys) = (tx.text(&FACTS), batch::list(&spans));
-        let shard = world.shard.0;
-        let rows: Vec<FactRow> = on!(tx, |c| sqlx::query_as(sql)
-            .bind(shard)
-            .bind(keys)
-            .bind(kind.number())
-            .bind(FACT_SPAN_MAX_MS)
-            .fetch_all(c)
-            .await)?;
-        for row in rows {
-            let fact = Fact {
-                kind,
-                key: row.key,
-                from_ms: row.from_ms,
-                to_ms: row.to_ms,
-                person: row.person,
-                record: id(&row.record)?,
-                note: row.note,
-            };
-            if known.insert(place(&fact)) {
-                world.facts.push(fact);
-            }
+    let (sql, keys, shard) = (tx.text(&FACTS), batch::list(&spans), world.shard.0);
+    let rows: Vec<FactRow> = on!(tx, |c| sqlx::query_as(sql)
+        .bind(shard)
+        .bind(keys)
+        .bind(FACT_SPAN_MAX_MS)
+        .fetch_all(c)
+        .await)?;
+    for row in rows {
+        let fact = Fact {
+            kind: FactKind::of_number(row.kind).ok_or_else(|| broken("fact", "kind"))?,
+            key: row.key,
+            from_ms: row.from_ms,
+            to_ms: row.to_ms,
+            person: row.person,
+            record: id(&row.record)?,
+            note: row.note,
+        };
+        if known.insert(place(&fact)) {
+            world.facts.push(fact);
         }
     }
     Ok(())
