@@ -13,6 +13,8 @@ use crate::kinds::Kind;
 
 /// The pack of derived rules that ships with the programme.
 pub const STARTER: &str = include_str!("../packs/43.yaml");
+/// The weights of the text signals that ship with the programme; `make train` learns them.
+pub const SIGNALS: &[u8] = include_bytes!("../packs/signals.bin");
 /// The catalogue of services that ships with the programme.
 pub const CATALOGUE: &str = include_str!("../packs/catalogue.yaml");
 
@@ -30,6 +32,9 @@ pub struct PackDoc {
     /// Messages that several rules share, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub messages: BTreeMap<String, Words>,
+    /// SHA-256 in hex of the learned weights that decide its lexicons.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signals: Option<String>,
     #[serde(default)]
     pub lexicons: BTreeMap<String, LexiconDoc>,
     pub rules: Vec<RuleDoc>,
@@ -68,6 +73,10 @@ pub struct Effective {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LexiconDoc {
+    /// The weights of the pack decide, under the lexicon's name, instead of phrases.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub learned: bool,
+    #[serde(default)]
     pub acts: Vec<String>,
     /// Words which, standing before the act in its clause, say that the act is not the writer's.
     #[serde(default)]
@@ -84,6 +93,14 @@ pub struct PackKey {
     /// The one region whose packs it may sign; any region when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands in a reference"
+)]
+const fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 /// A text in both languages.

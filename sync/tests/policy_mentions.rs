@@ -1,4 +1,4 @@
-//! Phrases over clauses: the shared vectors, and a look at false alarms over written narratives.
+//! What texts mention: the shared vectors, and a look at false alarms over written narratives.
 
 use serde::Deserialize;
 use xiangyi_proto::pack::STARTER;
@@ -62,8 +62,8 @@ fn narratives(name: &str) -> Vec<Narrative> {
         .collect()
 }
 
-/// Phrases alone find about half of what is meant and stay quiet on ordinary visits; the numbers
-/// are floors and ceilings of the shipped phrases, not aims.
+/// One ordinary visit in a hundred may be taken for something; the load narratives are put together
+/// from parts, half of them were learned from.
 #[test]
 fn ordinary_visits_raise_next_to_no_alarm() {
     let pack = starter();
@@ -78,33 +78,4 @@ fn ordinary_visits_raise_next_to_no_alarm() {
     };
     let alarms = visits.iter().filter(alarmed).count();
     assert!(alarms * 100 <= visits.len(), "{alarms} of {}", visits.len());
-}
-
-#[test]
-fn written_signals_are_found_more_often_than_not() {
-    let pack = starter();
-    let (mut found, mut missed, mut wrong) = (0, 0, 0);
-    for said in narratives("proto/vectors/narratives/a.jsonl") {
-        let (Some(group), Some(hit)) = (said.group, said.hit) else {
-            continue;
-        };
-        if pack.lexicons.index(&group).is_none() {
-            continue;
-        }
-        match (pack.lexicons.mentions(&said.text, &group), hit) {
-            (true, true) => found += 1,
-            (false, true) => {
-                missed += 1;
-                println!("missed {group}: {}", said.text);
-            }
-            (true, false) => {
-                wrong += 1;
-                println!("wrong {group}: {}", said.text);
-            }
-            (false, false) => {}
-        }
-    }
-    println!("found {found}, missed {missed}, wrong {wrong}");
-    assert!(found > missed, "{found} found, {missed} missed");
-    assert!(wrong * 10 <= found, "{found} found, {wrong} wrong");
 }

@@ -7,6 +7,7 @@ use xiangyi_sync::policy;
 use xiangyi_sync::policy::{PackFault, Way};
 
 use super::Place;
+use super::judged;
 use super::people::{open, person_of};
 use crate::app::{App, StartError};
 use crate::clock::Stopwatch;
@@ -23,6 +24,21 @@ pub enum Pack {
     Diff {
         before: PathBuf,
         after: PathBuf,
+        #[arg(long)]
+        json: bool,
+    },
+    /// What the text signals of a pack are worth on notes: lines of `{id, text, group, hit}`, or
+    /// `{id, text}` for ordinary ones.
+    Score {
+        file: PathBuf,
+        notes: PathBuf,
+        #[arg(long)]
+        json: bool,
+    },
+    /// Why a record gets its answer: `{kind, body}`, or the body of a visit. Repeats parts of it.
+    Explain {
+        file: PathBuf,
+        record: PathBuf,
         #[arg(long)]
         json: bool,
     },
@@ -76,6 +92,8 @@ pub async fn run(pack: Pack) -> Result<(), StartError> {
             after,
             json,
         } => differ(&before, &after, json),
+        Pack::Score { file, notes, json } => judged::score(&file, &notes, json),
+        Pack::Explain { file, record, json } => judged::explain(&file, &record, json),
         Pack::Propose { place, file, by } => proposed(&place, &file, &by).await,
         Pack::Publish {
             place,
@@ -100,7 +118,7 @@ pub async fn run(pack: Pack) -> Result<(), StartError> {
     }
 }
 
-fn text(file: &Path) -> Result<String, StartError> {
+pub(super) fn text(file: &Path) -> Result<String, StartError> {
     let text = std::fs::read_to_string(file);
     Ok(text.map_err(|error| format!("cannot read {}: {error}", file.display()))?)
 }
@@ -118,7 +136,7 @@ fn check(file: &Path) -> Result<(), StartError> {
     }
 }
 
-fn unsound(file: &Path, faults: &[PackFault]) -> StartError {
+pub(super) fn unsound(file: &Path, faults: &[PackFault]) -> StartError {
     for fault in faults {
         eprintln!("{fault}");
     }

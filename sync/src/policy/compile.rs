@@ -21,6 +21,7 @@ use super::fault::PackFault;
 use super::lexicon::{LexiconSet, Lexicons};
 use super::reads::{Reader, Reads};
 use super::sieve::Sieve;
+use super::signals::{self, Signals};
 use super::stateful;
 use super::wording;
 use crate::shape;
@@ -98,7 +99,11 @@ pub fn compile(doc: &PackDoc) -> Result<CompiledPack, Vec<PackFault>> {
     let from_day = day(&doc.effective.from, "effective/from", &mut faults);
     let to = doc.effective.to.as_deref();
     let to_day = to.map(|to| day(to, "effective/to", &mut faults));
-    let lexicons = match Lexicons::new(&doc.lexicons) {
+    let signals = match signals(doc) {
+        Ok(signals) => signals,
+        Err(fault) => return Err(vec![fault]),
+    };
+    let lexicons = match Lexicons::new(&doc.lexicons, signals) {
         Ok(lexicons) => Arc::new(lexicons),
         Err(found) => {
             faults.extend(found);
@@ -134,6 +139,21 @@ pub fn compile(doc: &PackDoc) -> Result<CompiledPack, Vec<PackFault>> {
         Ok(pack)
     } else {
         Err(faults)
+    }
+}
+
+/// The weights that a pack names; others than those that ship come with a release.
+fn signals(doc: &PackDoc) -> Result<Option<Arc<Signals>>, PackFault> {
+    let Some(digest) = &doc.signals else {
+        return Ok(None);
+    };
+    let fault = |message: String| PackFault::of_pack("signals", message);
+    let shipped = signals::shipped().map_err(fault)?;
+    if shipped.digest == *digest {
+        Ok(Some(shipped))
+    } else {
+        let message = format!("these weights are not here; here are {}", shipped.digest);
+        Err(fault(message))
     }
 }
 

@@ -15,8 +15,7 @@ use super::catalogue::class_of;
 use super::compile::{CompiledPack, Entry, KindIndex, Rule, Test, is_something};
 use super::facts::Fact;
 use super::fault::PackFault;
-use super::lexicon::LexiconSet;
-use super::mentions::fold;
+use super::lexicon::{Heard, LexiconSet};
 use super::packs::PackSet;
 use super::view::{At, Names, View};
 use super::{Danger, Hit, Judgement, Question, engine, stateful, wording};
@@ -25,10 +24,10 @@ use crate::shape::{self, Shape};
 /// Texts of fewer characters are names and addresses, not narrative.
 const NARRATIVE_CHARS_MIN: u32 = 60;
 
-/// A text of the record that was folded, and where it stands.
-struct Folded {
-    at: String,
-    text: String,
+/// A text of the record that was prepared, and where it stands.
+pub(super) struct Told {
+    pub at: String,
+    pub heard: Heard,
 }
 
 /// A pack with the clocks of which it answers.
@@ -47,10 +46,7 @@ impl PackSet {
     /// What the rules say about a record that was `before`.
     pub fn judge_change(&self, q: &Question, before: Option<&Value>) -> Judgement {
         let shape = shape::of(q.kind);
-        let mut texts = Vec::new();
-        if let Value::Object(members) = q.record {
-            fold_members(shape, members, "", &mut texts);
-        }
+        let texts = texts(q);
         let at = at_of(q);
         let (hits, danger, faults) = (Vec::new(), Vec::new(), Vec::new());
         let class = class_of(q.kind, q.record);
@@ -106,10 +102,10 @@ impl PackSet {
 
     /// Signals of danger in a bare text, such as that of a record with defects.
     pub fn danger_in_text(&self, text: &str) -> Vec<Danger> {
-        let folded = fold(text);
+        let heard = Heard::of(text);
         let mut danger: Vec<Danger> = Vec::new();
         for pack in self.all() {
-            let mentioned = pack.lexicons.scan(&folded);
+            let mentioned = pack.lexicons.scan(&heard);
             for rule in &pack.rules {
                 if let (Some(state), Test::Mentions(lexicon)) = (rule.danger, &rule.test)
                     && mentioned >> lexicon & 1 == 1
@@ -163,13 +159,13 @@ struct Judge<'a> {
     chosen: &'a InForce<'a>,
     index: &'a KindIndex,
     shape: &'static Shape,
-    texts: &'a [Folded],
+    texts: &'a [Told],
 }
 
 impl Judge<'_> {
     fn run(&self, judgement: &mut Judgement) {
         let pack = self.chosen.pack;
-        let scan = |text: &Folded| pack.lexicons.scan(&text.text);
+        let scan = |text: &Told| pack.lexicons.scan(&text.heard);
         let scans: Vec<LexiconSet> = self.texts.iter().map(scan).collect();
         let mentioned = scans.iter().fold(0, |all, set| all | set);
         let present = self.index.present(self.q.record);
@@ -321,7 +317,16 @@ fn at_of(q: &Question) -> At {
     }
 }
 
-fn fold_members(shape: &Shape, members: &Map<String, Value>, at: &str, texts: &mut Vec<Folded>) {
+/// The narrative texts of a record.
+pub(super) fn texts(q: &Question) -> Vec<Told> {
+    let mut texts = Vec::new();
+    if let Value::Object(members) = q.record {
+        fold_members(shape::of(q.kind), members, "", &mut texts);
+    }
+    texts
+}
+
+fn fold_members(shape: &Shape, members: &Map<String, Value>, at: &str, texts: &mut Vec<Told>) {
     for (name, value) in members {
         if let Some(shape) = shape.member(name) {
             fold_one(shape, value, &|| format!("{at}/{name}"), texts);
@@ -329,12 +334,12 @@ fn fold_members(shape: &Shape, members: &Map<String, Value>, at: &str, texts: &m
     }
 }
 
-fn fold_one(shape: &Shape, value: &Value, at: &dyn Fn() -> String, texts: &mut Vec<Folded>) {
+fn fold_one(shape: &Shape, value: &Value, at: &dyn Fn() -> String, texts: &mut Vec<Told>) {
     match (shape.ty, value) {
         (Type::Text(chars), Value::String(text)) if chars >= NARRATIVE_CHARS_MIN => {
-            texts.push(Folded {
+            texts.push(Told {
                 at: at(),
-                text: fold(text),
+                heard: Heard::of(text),
             });
         }
         (Type::Map, Value::Object(members)) => fold_members(shape, members, &at(), texts),

@@ -1,16 +1,18 @@
-//! Lexicons of a pack: one scan over all their phrases, then the markers before each act.
+//! Lexicons of a pack: learned weights for those that have them, phrases for the rest.
 //!
-//! A lexicon is mentioned where an act stands in a clause that no marker of the same lexicon
-//! opens before it. The scan says which lexicons a text mentions; what follows from a mention is
-//! the rule's business. A learned decider would take the acts found here as candidates.
+//! A lexicon of phrases is mentioned where an act stands in a clause that no marker of the same
+//! lexicon opens before it; a learned one where its weights say so. The scan says which lexicons a
+//! text mentions; what follows from a mention is the rule's business.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use aho_corasick::AhoCorasick;
 use xiangyi_proto::pack::LexiconDoc;
 
 use super::fault::PackFault;
 use super::mentions::{CLAUSE_END, fold};
+use super::signals::{self, Signals};
 
 /// Lexicons of one pack: their set is one machine word.
 pub const LEXICONS_MAX: usize = 64;
@@ -36,22 +38,55 @@ struct Found {
     start: usize,
 }
 
-/// All lexicons of a pack behind one automaton.
+/// A text as lexicons hear it: folded for phrases, plain for weights.
+#[derive(Debug)]
+pub struct Heard {
+    folded: String,
+    pub plain: String,
+}
+
+impl Heard {
+    /// Prepares a text, once for all packs.
+    pub fn of(text: &str) -> Self {
+        let (folded, plain) = (fold(text), signals::plain(text));
+        Self { folded, plain }
+    }
+}
+
+/// All lexicons of a pack: phrases behind one automaton, weights in one table.
 #[derive(Debug)]
 pub struct Lexicons {
     names: Vec<String>,
     phrases: Vec<Phrase>,
     machine: AhoCorasick,
+    signals: Option<Arc<Signals>>,
+    /// The groups of the weights, with the lexicon each decides.
+    learned: Vec<(usize, usize)>,
 }
 
 impl Lexicons {
-    /// Builds the automaton; a phrase that folds to nothing is a fault.
-    pub fn new(docs: &BTreeMap<String, LexiconDoc>) -> Result<Self, Vec<PackFault>> {
+    /// Builds the automaton; a phrase that folds to nothing is a fault, and so is a learned lexicon
+    /// that the weights do not know.
+    pub fn new(
+        docs: &BTreeMap<String, LexiconDoc>,
+        signals: Option<Arc<Signals>>,
+    ) -> Result<Self, Vec<PackFault>> {
         let mut faults = Vec::new();
+        let mut learned = Vec::new();
         let (mut texts, mut phrases) = (Vec::new(), Vec::new());
         for (lexicon, (name, doc)) in docs.iter().enumerate() {
             let place = || format!("lexicons/{name}");
-            if doc.acts.is_empty() {
+            if doc.learned {
+                let known = signals.as_ref().and_then(|signals| signals.group(name));
+                match known.filter(|_| doc.acts.is_empty() && doc.not_when.is_empty()) {
+                    Some(group) => learned.push((group, lexicon)),
+                    None if known.is_some() => {
+                        let message = "is learned: phrases of it would not be heard";
+                        faults.push(PackFault::of_pack(place(), message));
+                    }
+                    None => faults.push(PackFault::of_pack(place(), "the weights do not know it")),
+                }
+            } else if doc.acts.is_empty() {
                 faults.push(PackFault::of_pack(place(), "names no act"));
             }
             let acts = doc.acts.iter().map(|text| (text, Part::Act));
@@ -78,6 +113,8 @@ impl Lexicons {
                     names,
                     phrases,
                     machine,
+                    signals,
+                    learned,
                 })
             }
             Ok(_) => Err(faults),
@@ -93,8 +130,25 @@ impl Lexicons {
         self.names.iter().position(|own| own == name)
     }
 
-    /// The lexicons that a folded text mentions.
-    pub fn scan(&self, folded: &str) -> LexiconSet {
+    /// The lexicons that a text mentions.
+    pub fn scan(&self, heard: &Heard) -> LexiconSet {
+        let said = self.phrases_in(&heard.folded);
+        let (Some(signals), false) = (&self.signals, self.learned.is_empty()) else {
+            return said;
+        };
+        let groups = signals.mentioned(&heard.plain);
+        let learned = self.learned.iter();
+        let decided = learned.filter(|(group, _)| groups >> group & 1 == 1);
+        decided.fold(said, |set, (_, lexicon)| set | 1 << lexicon)
+    }
+
+    /// The weights of a learned lexicon, with its group.
+    pub fn weights(&self, lexicon: usize) -> Option<(&Signals, usize)> {
+        let group = self.learned.iter().find(|(_, own)| *own == lexicon)?.0;
+        self.signals.as_deref().map(|signals| (signals, group))
+    }
+
+    fn phrases_in(&self, folded: &str) -> LexiconSet {
         let mut found: Vec<Found> = Vec::new();
         let mut acts = false;
         for hit in self.machine.find_overlapping_iter(folded) {
@@ -114,7 +168,7 @@ impl Lexicons {
     /// Says whether a text mentions a lexicon; false when there is no such lexicon.
     pub fn mentions(&self, text: &str, name: &str) -> bool {
         self.index(name)
-            .is_some_and(|index| self.scan(&fold(text)) >> index & 1 == 1)
+            .is_some_and(|index| self.scan(&Heard::of(text)) >> index & 1 == 1)
     }
 }
 

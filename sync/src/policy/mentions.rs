@@ -13,6 +13,15 @@ pub const CLAUSE_END: char = '\n';
 
 /// The text as phrases are looked for in it.
 pub fn fold(text: &str) -> String {
+    without_particles(&levelled(text))
+}
+
+/// The text with width, case, script and inserted symbols levelled, particles kept.
+pub fn level(text: &str) -> String {
+    levelled(text).into_iter().collect()
+}
+
+fn levelled(text: &str) -> Vec<char> {
     let mut level = Vec::with_capacity(text.len() / 3 + 8);
     for c in text.chars() {
         if is_han(c) {
@@ -23,7 +32,7 @@ pub fn fold(text: &str) -> String {
             decompose_compatible(c, |c| push(&mut level, script::simplified(c)));
         }
     }
-    without_particles(&level)
+    level
 }
 
 fn is_han(c: char) -> bool {

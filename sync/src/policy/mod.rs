@@ -12,6 +12,7 @@ mod compile;
 mod diff;
 mod engine;
 mod exempt;
+mod explain;
 mod facts;
 mod fault;
 mod filler;
@@ -22,8 +23,10 @@ mod packs;
 #[cfg(test)]
 mod proofs;
 mod reads;
+mod score;
 mod script;
 mod sieve;
+pub mod signals;
 mod stateful;
 mod tighten;
 mod trial;
@@ -44,12 +47,14 @@ pub use check::{PackReport, check, read};
 pub use compile::{CompiledPack, compile};
 pub use diff::{Difference, Way, diff};
 pub use exempt::{Exempted, Exemption};
+pub use explain::{Explained, Heard, Reason, Word, explain};
 pub use facts::{
     Fact, FactKey, FactKind, account_keys, facts_made, facts_wanted, terms_of, whole_time,
 };
 pub use fault::PackFault;
 pub use lexicon::Lexicons;
 pub use packs::PackSet;
+pub use score::{GroupRates, Note, Rates, Score, score};
 pub use tighten::sound;
 pub use trial::{Change, Trial};
 pub use xiangyi_proto::pack::Class;
