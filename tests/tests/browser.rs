@@ -38,6 +38,15 @@ fn visit(now: i64, village: &str, decision: Option<&str>) -> Value {
     })
 }
 
+/// Ten days on duty in an office.
+async fn lent(worker: &Actor, device: &str, now: i64) {
+    for day in 1..=10 {
+        let duty = json!({ "purpose": "duty", "phase": "in", "place": { "kind": "gov_office" } });
+        let at = now - day * 86_400_000;
+        push_at(worker, device, 10 + day, "check_in", duty, at).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_county_sees_its_field_work() {
     let harness = Harness::with_clock(Engine::Sqlite, Clock::system()).await;
@@ -86,19 +95,7 @@ async fn the_county_sees_its_field_work() {
     let body = visit(now - 14_400_000, &village, None);
     push(&worker, &device, 3, "visit", body).await;
     browser.wait_for("station-row", "12 条待上传").await;
-    for day in 1..=10 {
-        let duty = json!({ "purpose": "duty", "phase": "in", "place": { "kind": "gov_office" } });
-        let n = 10 + day;
-        push_at(
-            &worker,
-            &device,
-            n,
-            "check_in",
-            duty,
-            now - day * 86_400_000,
-        )
-        .await;
-    }
+    lent(&worker, &device, now).await;
     push(
         &worker,
         &device,
