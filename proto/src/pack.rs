@@ -73,7 +73,7 @@ pub struct Effective {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LexiconDoc {
-    /// The weights of the pack decide, under the lexicon's name, instead of phrases.
+    /// The weights of the pack decide, under the lexicon's name, beside its phrases.
     #[serde(default, skip_serializing_if = "is_false")]
     pub learned: bool,
     #[serde(default)]

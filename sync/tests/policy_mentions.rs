@@ -49,8 +49,6 @@ fn every_lexicon_has_a_hit_and_a_near_miss() {
 #[derive(Debug, Deserialize)]
 struct Narrative {
     text: String,
-    group: Option<String>,
-    hit: Option<bool>,
 }
 
 fn narratives(name: &str) -> Vec<Narrative> {

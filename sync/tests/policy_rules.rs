@@ -285,7 +285,7 @@ fn bodies_of_the_tables_have_the_shape_of_their_kind() {
 fn danger_comes_first_and_lowers_a_refusal() {
     let body: Value = serde_json::from_str(
         r#"{"outcome": {"kind": "served", "decision": "approved"}, "risk": "minor_harm",
-            "process": "孩子说被打了，不准告诉别人。"}"#,
+            "process": "班主任说，孩子手臂上有烟头烫的印子，不准告诉别人。"}"#,
     )
     .expect("a body");
     let judged = PACKS.judge(&ask(
@@ -296,7 +296,14 @@ fn danger_comes_first_and_lowers_a_refusal() {
     ));
     assert_eq!(judged.severest(), Some(RuleVerdict::Hold));
     let states: Vec<_> = judged.danger.iter().map(|danger| danger.state).collect();
-    assert_eq!(states, [DangerState::Reported, DangerState::Suspected]);
+    // One text may speak of several dangers.
+    assert_eq!(states[0], DangerState::Reported);
+    assert!(
+        states.len() > 1
+            && states[1..]
+                .iter()
+                .all(|state| *state == DangerState::Suspected)
+    );
     assert_eq!(judged.danger[0].at, "/risk");
     assert_eq!(judged.danger[1].at, "/process");
     let lowered = judged

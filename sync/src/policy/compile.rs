@@ -340,8 +340,13 @@ impl KindIndex {
 
     /// The bits of the paths that a raw record has.
     pub fn present(&self, record: &serde_json::Value) -> u64 {
+        // By hand: `pointer` allocates two texts a step, which was half the time of a judgement.
+        let at = |path: &str| {
+            let mut steps = path.split('/').skip(1);
+            steps.try_fold(record, |value, step| value.get(step))
+        };
         let paths = self.paths.iter().enumerate();
-        let there = paths.filter(|(_, path)| record.pointer(path).is_some_and(is_something));
+        let there = paths.filter(|(_, path)| at(path).is_some_and(is_something));
         there.fold(1 << PATHS_MAX, |set, (bit, _)| set | 1 << bit)
     }
 }

@@ -3,8 +3,6 @@
 //! Counted over pairs of neighbouring letters, because a long honest text repeats single
 //! characters all the time and pairs of them hardly ever.
 
-use std::collections::BTreeSet;
-
 /// Letters below which a text is a remark and repeats nothing.
 const LETTERS_MIN: usize = 6;
 
@@ -15,7 +13,10 @@ pub fn repeats(text: &str) -> i64 {
         return 0;
     }
     let pairs = letters.len() - 1;
-    let distinct: BTreeSet<[char; 2]> = letters.windows(2).map(|pair| [pair[0], pair[1]]).collect();
+    let both = |pair: &[char]| u64::from(u32::from(pair[0])) << 32 | u64::from(u32::from(pair[1]));
+    let mut distinct: Vec<u64> = letters.windows(2).map(both).collect();
+    distinct.sort_unstable();
+    distinct.dedup();
     let again = (pairs - distinct.len()) * 100 / pairs;
     i64::try_from(again).unwrap_or(100)
 }

@@ -1,8 +1,8 @@
-//! Lexicons of a pack: learned weights for those that have them, phrases for the rest.
+//! Lexicons of a pack: phrases with their markers, and learned weights for those that have them.
 //!
-//! A lexicon of phrases is mentioned where an act stands in a clause that no marker of the same
-//! lexicon opens before it; a learned one where its weights say so. The scan says which lexicons a
-//! text mentions; what follows from a mention is the rule's business.
+//! A lexicon is mentioned where one of its phrases stands in a clause that no marker of the same
+//! lexicon opens before it; a learned one also where its weights say so. The scan says which
+//! lexicons a text mentions; what follows from a mention is the rule's business.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use aho_corasick::AhoCorasick;
 use xiangyi_proto::pack::LexiconDoc;
 
 use super::fault::PackFault;
-use super::mentions::{CLAUSE_END, fold};
+use super::mentions::{CLAUSE_END, both, fold};
 use super::signals::{self, Signals};
 
 /// Lexicons of one pack: their set is one machine word.
@@ -48,7 +48,8 @@ pub struct Heard {
 impl Heard {
     /// Prepares a text, once for all packs.
     pub fn of(text: &str) -> Self {
-        let (folded, plain) = (fold(text), signals::plain(text));
+        let (folded, level) = both(text);
+        let plain = signals::of_level(&level);
         Self { folded, plain }
     }
 }
@@ -77,13 +78,8 @@ impl Lexicons {
         for (lexicon, (name, doc)) in docs.iter().enumerate() {
             let place = || format!("lexicons/{name}");
             if doc.learned {
-                let known = signals.as_ref().and_then(|signals| signals.group(name));
-                match known.filter(|_| doc.acts.is_empty() && doc.not_when.is_empty()) {
+                match signals.as_ref().and_then(|signals| signals.group(name)) {
                     Some(group) => learned.push((group, lexicon)),
-                    None if known.is_some() => {
-                        let message = "is learned: phrases of it would not be heard";
-                        faults.push(PackFault::of_pack(place(), message));
-                    }
                     None => faults.push(PackFault::of_pack(place(), "the weights do not know it")),
                 }
             } else if doc.acts.is_empty() {

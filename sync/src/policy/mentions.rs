@@ -16,12 +16,14 @@ pub fn fold(text: &str) -> String {
     without_particles(&levelled(text))
 }
 
-/// The text with width, case, script and inserted symbols levelled, particles kept.
-pub fn level(text: &str) -> String {
-    levelled(text).into_iter().collect()
+/// The text as [`fold`] makes it, and before particles are dropped.
+pub fn both(text: &str) -> (String, Vec<char>) {
+    let level = levelled(text);
+    (without_particles(&level), level)
 }
 
-fn levelled(text: &str) -> Vec<char> {
+/// The text with width, case, script and inserted symbols levelled, particles kept.
+pub fn levelled(text: &str) -> Vec<char> {
     let mut level = Vec::with_capacity(text.len() / 3 + 8);
     for c in text.chars() {
         if is_han(c) {

@@ -10,7 +10,7 @@ use std::ops::Range;
 
 use aho_corasick::{AhoCorasick, MatchKind};
 
-use crate::policy::mentions::{CLAUSE_END, level};
+use crate::policy::mentions::{CLAUSE_END, levelled};
 
 /// Open and close a clause; no text holds them once it is levelled.
 const OPENS: u32 = 2;
@@ -33,8 +33,15 @@ pub struct Feature {
 
 /// A text as features are read from it: levelled, with every digit the same.
 pub fn plain(text: &str) -> String {
-    let digits = |c: char| if c.is_ascii_digit() { '0' } else { c };
-    level(text).chars().map(digits).collect()
+    of_level(&levelled(text))
+}
+
+/// The same of a text that is levelled already.
+pub fn of_level(level: &[char]) -> String {
+    let digits = |c: &char| if c.is_ascii_digit() { '0' } else { *c };
+    let mut plain = String::with_capacity(level.len() * 3);
+    plain.extend(level.iter().map(digits));
+    plain
 }
 
 /// Classes of words.

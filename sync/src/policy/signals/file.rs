@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{Classes, GROUPS_MAX, Signals, Slot};
+use super::{Classes, GROUPS_MAX, KNOWN_BITS, Signals, Slot};
 
 const HEAD: &[u8] = b"XIANGYI-SIGNALS 1\n";
 /// Features of a file: sixteen times those of the shipped one leave room to grow.
@@ -71,6 +71,7 @@ impl Signals {
             digest: hex::encode(Sha256::digest(bytes)),
             groups: frame.groups.clone(),
             classes: Classes::new(&frame.words)?,
+            known: known(&numbers),
             slots: slots(&numbers),
             weights: weights.iter().map(|byte| byte.cast_signed()).collect(),
             frame,
@@ -94,8 +95,19 @@ pub fn written(frame: &Frame, rows: &[(u32, Vec<i8>)]) -> Vec<u8> {
     bytes
 }
 
+fn known(numbers: &[u32]) -> Vec<u64> {
+    let mut known = vec![0_u64; KNOWN_BITS / 64];
+    for number in numbers {
+        let bit = *number as usize % KNOWN_BITS;
+        known[bit / 64] |= 1 << (bit % 64);
+    }
+    known
+}
+
 fn slots(numbers: &[u32]) -> Vec<Slot> {
-    let size = (numbers.len() * 2).next_power_of_two().max(2);
+    let size = (numbers.len() + numbers.len() / 4)
+        .next_power_of_two()
+        .max(2);
     let mut slots = vec![Slot { number: 0, row: 0 }; size];
     for (row, number) in (1_u32..).zip(numbers) {
         let mut at = *number as usize & (size - 1);

@@ -12,7 +12,7 @@ mod file;
 use std::ops::Range;
 use std::sync::{Arc, LazyLock};
 
-pub use features::{Classes, Feature, plain};
+pub use features::{Classes, Feature, of_level, plain};
 pub use file::{Frame, Group, written};
 
 /// Groups of one table: gates and deciders share one row of sums.
@@ -23,6 +23,8 @@ const SUMS: usize = 2 * GROUPS_MAX;
 const WHOLE: i64 = 1_024;
 /// Steps of the length of a text: features count 2, classes of words 1, and 16 make a step.
 pub const STEP: usize = 16;
+/// Bits that say whether a number may be known: 64 KiB, which stays near the processor.
+const KNOWN_BITS: usize = 1 << 19;
 /// The weights that ship with the programme.
 static SHIPPED: LazyLock<Result<Arc<Signals>, String>> =
     LazyLock::new(|| Signals::read(xiangyi_proto::pack::SIGNALS).map(Arc::new));
@@ -35,6 +37,8 @@ pub struct Signals {
     pub groups: Vec<Group>,
     frame: Frame,
     classes: Classes,
+    /// A bit for each known number's low bits: most features of a text end here.
+    known: Vec<u64>,
     /// Open addressing: the numbers of features, and the rows of their weights; a power of two.
     slots: Vec<Slot>,
     /// Two weights a group, by row.
@@ -154,6 +158,10 @@ impl Signals {
     }
 
     fn row(&self, number: u32) -> Option<usize> {
+        let bit = number as usize % KNOWN_BITS;
+        if self.known[bit / 64] >> (bit % 64) & 1 == 0 {
+            return None;
+        }
         let mask = self.slots.len() - 1;
         let mut at = number as usize & mask;
         loop {
