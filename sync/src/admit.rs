@@ -112,6 +112,10 @@ fn admitted(
 }
 
 fn judge_or_listen(item: &mut Admitted, faults: &Faults, packs: &PackSet) {
+    // What is done about an incident speaks of its danger and is no new one.
+    if item.kind == Some(Kind::IncidentStep) {
+        return;
+    }
     if faults.is_empty() {
         judge(item, packs);
         item.danger = match &item.judgement {

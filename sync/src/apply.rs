@@ -3,7 +3,7 @@
 //! Items are judged in order but independently. Every answer is logged with its effect, or neither
 //! exists. The server and the simulator run this very code.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use xiangyi_proto::ids::RecordId;
 use xiangyi_proto::kinds::{Kind, Life, Op};
 use xiangyi_proto::limits::GRANT_GRACE_HOURS;
@@ -11,9 +11,8 @@ use xiangyi_proto::time::{HOUR_MS, TimeQuality};
 use xiangyi_proto::verdict::{Verdict, VerdictName};
 
 use crate::effects::LogWrite;
-use crate::policy::Danger;
 use crate::world::{Admitted, Env, Record, World};
-use crate::{decide, digest, hold, kinds, merge, review, slots, words};
+use crate::{decide, digest, hold, incident, kinds, merge, review, slots, words};
 
 /// What became of an item.
 #[derive(Debug, Clone, PartialEq)]
@@ -52,7 +51,7 @@ pub fn apply(world: &mut World, item: &mut Admitted, env: &Env<'_>) -> Outcome {
         return Outcome::Verdict(Box::new(repeated(world, item)));
     }
     for danger in item.danger.clone() {
-        open_incident(world, item, &danger, env);
+        incident::open(world, item, &danger, env);
     }
     let verdict = decide_fresh(world, item, env);
     if hold::is_no_room(&verdict) {
@@ -202,6 +201,7 @@ pub fn decide(world: &mut World, item: &mut Admitted, env: &Env<'_>, reviewed: b
     }
     match (item.mutation.op, kind) {
         (Op::Request, Kind::Review) => review::decide(world, item, env),
+        (Op::Request, Kind::IncidentStep) => incident::step(world, item, env),
         (Op::Request, _) => slots::request(world, item, kind, env, reviewed),
         (Op::Create, _) => create(world, item, kind, env, reviewed),
         (Op::Patch, _) => merge::patch(world, item, kind, env, reviewed),
@@ -405,32 +405,6 @@ pub fn write_log(
         },
     });
     world.by_number.insert((device, n), past);
-}
-
-fn open_incident(world: &mut World, item: &Admitted, danger: &Danger, env: &Env<'_>) {
-    let rule = danger.rule.id.as_bytes();
-    let n = item.mutation.n.to_be_bytes();
-    let id = digest::derived_id("incident", &[item.device.as_bytes(), &n, rule]);
-    let defects: Vec<&str> = item
-        .faults
-        .iter()
-        .map(|fault| fault.pointer.as_str())
-        .collect();
-    let body = json!({
-        "record": item.mutation.id.to_string(),
-        "record_kind": item.mutation.kind,
-        "rule": danger.rule.id,
-        "state": danger.state.name(),
-        "reported_by": item.person,
-        "defects": defects,
-        "text": item.mutation.body.as_ref().map(Value::to_string).unwrap_or_default(),
-    });
-    let mut record = server_record(item, Kind::Incident, id, body);
-    // Whatever unit a malformed record names, the reviewers of this county must see it.
-    if xiangyi_proto::region::shard_of(&record.unit) != Some(world.shard) {
-        record.unit = world.shard.to_string();
-    }
-    world.keep(record, env);
 }
 
 /// A record the server writes on behalf of an item.

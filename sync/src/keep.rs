@@ -208,7 +208,12 @@ impl World {
             Target::Cards => vec![format!("cards:{station}")],
             Target::County => vec![format!("county:{}", self.shard)],
             Target::Hub => vec![format!("hub:{}", self.shard)],
-            Target::Restricted if record.text("/for") == Some("missing") => Vec::new(),
+            // What waits for a record, not for a person; members of other kinds decide nothing.
+            Target::Restricted
+                if record.kind == Kind::Held && record.text("/for") == Some("missing") =>
+            {
+                Vec::new()
+            }
             Target::Restricted => vec![format!("restricted:{}", self.shard)],
             Target::Person(at) => record.text(at).map(person).into_iter().collect(),
             Target::Workers => Self::assigned(record, now)

@@ -14,6 +14,7 @@ pub mod echo;
 pub mod effects;
 pub mod geo;
 pub mod hold;
+pub mod incident;
 pub mod keep;
 pub mod kinds;
 pub mod merge;

@@ -444,6 +444,7 @@ fn refs<'a>(kind: Kind, get: impl Fn(&str) -> Option<&'a Value>) -> Vec<RecordId
     ids.extend(id_at(get(match kind {
         Kind::Need => "client",
         Kind::Review => "record",
+        Kind::IncidentStep => "incident",
         _ => "-",
     })));
     ids

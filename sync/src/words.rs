@@ -52,6 +52,23 @@ const WORDS: &[(&str, &str, &str)] = &[
         "Another reviewer must decide: nobody reviews their own record or the same one twice.",
     ),
     (
+        "incident-closed",
+        "这件危情已经结案。情况有变，请先重新确认，再继续。",
+        "This incident has been closed. If things have changed, confirm it again first.",
+    ),
+    (
+        "consent-needed",
+        "告知他人之前，请先征得本人同意；未成年人、无民事行为能力或正有急迫危险的，请写明为什么没有征求。",
+        "Ask the person's consent before others are told; for a minor, somebody without legal \
+         capacity, or in acute danger, say why nobody was asked.",
+    ),
+    (
+        "consent-refused",
+        "本人不同意告知他人，已记下，不再告知。正有急迫危险时可以报警，请注明急迫危险。",
+        "The person does not agree that others are told; that is noted and nobody further is told. \
+         In acute danger the police may be told: mark it as acute.",
+    ),
+    (
         "refused-by-review",
         "审核员认为这条记录不能作为服务记录。您可以另存为工时，或提出申诉。",
         "The reviewer found that this cannot stand as a service record. Re-file it as working time \

@@ -8,8 +8,10 @@ pub mod activity;
 pub mod check_in;
 pub mod client;
 pub mod field;
+pub mod incident_step;
 pub mod link;
 pub mod need;
+pub mod order_report;
 pub mod resource;
 pub mod server_side;
 pub mod sign_up;
@@ -57,6 +59,7 @@ kinds! {
     Need "need" 7 need::SPEC;
     Resource "resource" 8 resource::SPEC;
     Link "link" 9 link::SPEC;
+    OrderReport "order_report" 10 order_report::SPEC;
     Review "review" 20 server_side::REVIEW;
     Refusal "refusal" 21 server_side::REFUSAL;
     Verdict "verdict" 22 server_side::VERDICT;
@@ -64,6 +67,7 @@ kinds! {
     Incident "incident" 24 server_side::INCIDENT;
     Grant "grant" 25 server_side::GRANT;
     RulePack "rule_pack" 26 server_side::RULE_PACK;
+    IncidentStep "incident_step" 27 incident_step::SPEC;
 }
 
 impl Kind {

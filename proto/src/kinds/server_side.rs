@@ -130,6 +130,17 @@ pub static INCIDENT: KindSpec = server_only(
         f("/reported_by", Type::Person),
         f("/defects", Type::List(16)),
         f("/defects/-", Type::Text(120)),
+        f("/decided_by", Type::Person),
+        f("/reason", Type::Text(500)).starred(),
+        f("/consent", Type::Code(super::incident_step::CONSENTS)),
+        f("/why", Type::Code(super::incident_step::UNASKED)),
+        f("/told", Type::List(64)),
+        f("/told/-", Type::Map),
+        f("/told/-/who", Type::Code(super::incident_step::TOLD)),
+        f("/told/-/told_at", Type::Time),
+        f("/told/-/by", Type::Person),
+        f("/told/-/acute", Type::Flag),
+        f("/told/-/note", Type::Text(500)).starred(),
     ],
 );
 

@@ -24,6 +24,8 @@ export const CODES = {
     flag: ["提醒", "Flag"],
     verdict: ["结论", "Verdict"],
     incident: ["危情", "Incident"],
+    incident_step: ["危情处置", "Incident step"],
+    order_report: ["受命报告", "Order report"],
     notice: ["通知", "Notice"],
     rule_pack: ["规则", "Rules"],
     grant: ["权限", "Grant"],

@@ -48,6 +48,9 @@ pub const COLLECTIONS: &[(&str, Kind)] = &[
     ("refusals", Kind::Refusal),
     ("held", Kind::Held),
     ("incidents", Kind::Incident),
+    ("incident-steps", Kind::IncidentStep),
+    ("order-reports", Kind::OrderReport),
+    ("verdicts", Kind::Verdict),
 ];
 /// Characters of an idempotency key.
 const KEY_MAX: usize = 128;
@@ -280,7 +283,7 @@ pub async fn create(
     let op = match kind.spec().life {
         _ if ask.refusal.is_some() && kind != Kind::WorkTime => Op::Appeal,
         Life::Slot => Op::Request,
-        _ if kind == Kind::Review => Op::Request,
+        _ if matches!(kind, Kind::Review | Kind::IncidentStep) => Op::Request,
         _ => Op::Create,
     };
     write(&app, &caller, &headers, kind, op, ask).await

@@ -53,6 +53,8 @@ pub enum Action {
     Appeal(Appeal),
     /// 审核 Decide a held record, an appeal or a visit.
     Review(Review),
+    /// 受命报告 Report that you were ordered to do something; only the county's reviewers see it.
+    OrderReport(OrderReport),
     /// 代班 Let another worker see to a client for some days.
     Substitute(Substitute),
 }
@@ -371,6 +373,35 @@ pub struct Review {
     pub decision: String,
     #[arg(long)]
     pub reason: String,
+}
+
+#[derive(Debug, Clone, Args, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OrderReport {
+    /// The office that gave the order.
+    #[arg(long)]
+    pub office: String,
+    /// What was ordered, such as approval, land_demolition or office_duty.
+    #[arg(long)]
+    pub what: String,
+    /// Who gave it.
+    #[arg(long)]
+    pub person: Option<String>,
+    /// The day, such as 2026-01-14.
+    #[arg(long)]
+    pub when: Option<String>,
+    /// meeting, telephone, message or paper.
+    #[arg(long)]
+    pub how: Option<String>,
+    #[arg(long)]
+    pub text: Option<String>,
+    /// You did not do it.
+    #[arg(long)]
+    #[serde(default)]
+    pub refused: bool,
+    /// The record it is about.
+    #[arg(long)]
+    pub record: Option<Uuid>,
 }
 
 #[derive(Debug, Clone, Args, Deserialize)]

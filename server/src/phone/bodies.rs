@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use xiangyi_proto::time::{HOUR_MS, MINUTE_MS};
 
 use super::Moment;
-use super::act::{Activity, CheckIn, Client, Link, Need, Resource, Visit};
+use super::act::{Activity, CheckIn, Client, Link, Need, OrderReport, Resource, Visit};
 use super::photo::Photo;
 
 /// Clocks differ by seconds even when corrected: an assignment begins a minute ago.
@@ -159,6 +159,20 @@ pub fn resource(ask: &Resource) -> Value {
         "channel": ask.channel.as_deref().unwrap_or("direct"),
         "payee": "none",
         "expires_on": ask.expires_on,
+    })
+}
+
+/// The body of a new `order_report`.
+pub fn order_report(ask: &OrderReport) -> Value {
+    json!({
+        "office": ask.office,
+        "what": ask.what,
+        "person": ask.person,
+        "when": ask.when,
+        "how": ask.how,
+        "text": ask.text,
+        "refused": ask.refused,
+        "record": ask.record,
     })
 }
 

@@ -94,6 +94,9 @@ impl Desk<'_> {
             Action::Split(ask) => return self.split(ask, material.cleaned.clone()),
             Action::Appeal(ask) => self.appeal(ask)?,
             Action::Review(ask) => self.review(ask)?,
+            Action::OrderReport(ask) => {
+                self.made(Op::Create, Kind::OrderReport, bodies::order_report(ask))?
+            }
             Action::Substitute(ask) => self.substitute(ask)?,
         }])
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use clap::ValueEnum;
-use serde_json::json;
+use serde_json::{Value, json};
 use uuid::Uuid;
 use xiangyi_proto::verdict::{RuleRef, Verdict, VerdictName};
 use xiangyi_sync::phone::{Entry, Held, Phone, Place};
@@ -211,8 +211,21 @@ pub fn told(entry: &Entry, as_json: bool) -> String {
     let mut text = format!("#{n}  {kind}  {record}  {}", place_words(entry.place));
     if let Some(verdict) = &entry.verdict {
         text.push_str(&verdict_words(verdict));
+        if let Some(office) = ordered_by(entry).filter(|_| verdict.refusal.is_some()) {
+            text.push_str(&format!(
+                "\n  {office}安排的？可以如实报告，只有县级审核员看得到 was this ordered? Report it, \
+                 only the county's reviewers see it: order-report --office '{office}' --what …"
+            ));
+        }
     }
     text
+}
+
+/// The office that ordered what was refused.
+fn ordered_by(entry: &Entry) -> Option<String> {
+    let sent: Value = serde_json::from_str(&entry.raw).ok()?;
+    let office = sent.pointer("/body/assigned_by/office")?.as_str()?;
+    Some(office.to_owned())
 }
 
 /// A verdict in words: rule and clause, what to do, what was noticed, what the server derived.

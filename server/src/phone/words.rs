@@ -52,6 +52,8 @@ fn zh(kind: &str) -> &'static str {
         "held" => "待定",
         "verdict" => "答复",
         "incident" => "危情",
+        "incident_step" => "危情处置",
+        "order_report" => "受命报告",
         "flag" => "提醒",
         "notice" => "通知",
         "rule_pack" => "规则包",

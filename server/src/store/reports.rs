@@ -123,22 +123,20 @@ pub async fn held(tx: &mut Tx, shard: Shard) -> Result<i64, StoreError> {
         .await)?)
 }
 
-const INCIDENTS: &str = "SELECT CAST(COALESCE(SUM(t.live), 0) AS BIGINT) FROM stream_sum t \
-     JOIN stream s ON s.shard = t.shard AND s.id = t.stream \
-     WHERE t.shard = $1 AND s.name = $2 AND t.kind = $3";
+/// Index: the primary key of `rollup`.
+const INCIDENTS: &str = "SELECT count FROM rollup WHERE shard = $1 AND day = 0 AND unit = $2 \
+     AND village = '' AND class = $3 AND kind = $4";
 
-/// Incidents in the restricted stream.
+/// Incidents that are not closed.
 pub async fn incidents(tx: &mut Tx, shard: Shard) -> Result<i64, StoreError> {
-    let (stream, kind) = (
-        format!("restricted:{shard}"),
-        xiangyi_proto::kinds::Kind::Incident,
-    );
-    Ok(on!(tx, |c| sqlx::query_scalar(INCIDENTS)
+    let open: Option<i64> = on!(tx, |c| sqlx::query_scalar(INCIDENTS)
         .bind(shard.0)
-        .bind(stream)
-        .bind(kind.number())
-        .fetch_one(c)
-        .await)?)
+        .bind(shard.to_string())
+        .bind(xiangyi_sync::kinds::OPEN)
+        .bind(xiangyi_proto::kinds::Kind::Incident.number())
+        .fetch_optional(c)
+        .await)?;
+    Ok(open.unwrap_or(0))
 }
 
 /// Index: the primary key of `fact`.

@@ -6,6 +6,9 @@
 mod activity;
 mod check_in;
 mod client;
+mod incident;
+pub use incident::OPEN;
+mod incident_step;
 mod link;
 pub use link::LOT;
 mod need;
@@ -72,6 +75,8 @@ pub fn rules(kind: Kind) -> &'static dyn Rules {
         Kind::Resource => &resource::Resource,
         Kind::Link => &link::Link,
         Kind::Review => &review::Review,
+        Kind::Incident => &incident::Incident,
+        Kind::IncidentStep => &incident_step::IncidentStep,
         _ => &Plain,
     }
 }

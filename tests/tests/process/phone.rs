@@ -114,6 +114,27 @@ async fn a_day_without_network_is_sent_in_the_evening() {
 }
 
 #[tokio::test]
+async fn whoever_was_ordered_may_say_so_past_the_office() {
+    let scratch = Scratch::new("process");
+    let serving = demo(scratch.path(), &[]).await;
+    let phone = signed_in(scratch.path(), &serving, WORKER).await;
+    let reviewer = signed_in(scratch.path(), &serving, "13800000202").await;
+    let meeting = ["visit", "--no-client", "会议", "--minutes", "90"];
+    let ordered = ["--category", "meeting_service", "--office", "党政综合办"];
+    let record = phone.records(&[&meeting[..], &ordered[..]].concat()).await;
+    let told = phone.does(&["sync"]).await;
+    holds(&told, &["没有收下", "order-report --office '党政综合办'"]);
+    let report = "order-report --office 党政综合办 --what meeting_service --how telephone --text \
+                  主任要我去开会 --record";
+    let report: Vec<&str> = report.split(' ').filter(|word| !word.is_empty()).collect();
+    let report = phone.records(&[&report[..], &[&record]].concat()).await;
+    let told = phone.does(&["sync"]).await;
+    holds(&told, &["受命报告/order_report", "已收下"]);
+    reviewer.does(&["sync"]).await;
+    holds(&reviewer.does(&["show", "rows"]).await, &[&report]);
+}
+
+#[tokio::test]
 async fn refused_work_is_split_or_appealed() {
     let scratch = Scratch::new("process");
     let serving = demo(scratch.path(), &[]).await;
