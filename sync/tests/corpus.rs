@@ -8,11 +8,12 @@ use xiangyi_proto::pack::STARTER;
 use xiangyi_sync::policy::{self, read, signals};
 
 /// Writers of all groups, in the order in which they wrote.
-const WRITERS: [&str; 17] = [
-    "a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "q", "r", "s",
+const WRITERS: [&str; 20] = [
+    "a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "q", "r", "s", "t", "u",
+    "w",
 ];
 /// Writers of the groups of danger only.
-const DANGER_WRITERS: [&str; 2] = ["o", "p"];
+const DANGER_WRITERS: [&str; 3] = ["o", "p", "x"];
 /// Writers who wrote no ordinary notes.
 const WITHOUT_ORDINARY: [&str; 3] = ["a", "b", "c"];
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../proto/vectors/narratives/");

@@ -5,7 +5,7 @@ mod demo_album;
 mod demo_check;
 mod demo_day;
 mod judged;
-mod log;
+pub mod log;
 mod pack;
 mod people;
 mod phone;
