@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check bench sim install-deps need-cargo
+.PHONY: help run demo test check bench sim train folds install-deps need-cargo
 
 LISTEN ?= 127.0.0.1:8080
 DATA ?= data
@@ -20,6 +20,8 @@ help:
 	@echo 'make demo     play a recorded day against the running server'
 	@echo 'make bench    load figures beside the floor of the same run, JSON in $(BENCH_JSON)'
 	@echo 'make sim      simulate whole worlds: SEEDS=200, or SEED=17 to play one again'
+	@echo 'make train    learn the weights of the text signals anew (minutes)'
+	@echo 'make folds    what they are worth on writers they never saw, and the learning curve'
 	@echo 'make check    formatting and lints'
 
 need-cargo:
@@ -64,3 +66,10 @@ bench: need-cargo
 SEEDS ?= 100
 sim: need-cargo
 	cargo run --release -p xiangyi-sim -- $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))
+
+train: need-cargo
+	cargo run --release -p xiangyi-train -- learn
+
+folds: need-cargo
+	cargo run --release -p xiangyi-train -- folds
+	cargo run --release -p xiangyi-train -- curve

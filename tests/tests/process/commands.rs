@@ -216,6 +216,74 @@ async fn each_fault_of_a_pack_is_told_with_its_rule_and_place() {
     assert!(said.bad().contains("line "), "{said:?}");
 }
 
+#[tokio::test]
+async fn the_worth_of_signals_is_told_as_a_table_and_as_json() {
+    let scratch = Scratch::new("process");
+    let notes = scratch.path().join("notes.jsonl").display().to_string();
+    let pack = data("../../proto/packs/43.yaml");
+    let lines = [
+        r#"{"id":"1","text":"今天去长沙南站劝返上访户费某，守了四个小时，把人接回镇上了。","group":"petition_land","hit":true}"#,
+        r#"{"id":"2","text":"今天陪老人去镇上赶集，买了两斤盐。","group":"petition_land","hit":false}"#,
+        r#"{"id":"3","text":"今天陪老人去镇上赶集，买了两斤盐。","group":"petition_land","hit":true}"#,
+        r#"{"id":"4","text":"上午到彭奶奶家，量了血压，聊了家常，约好下周再去。"}"#,
+        r#"{"id":"5","text":"今天去长沙南站劝返上访户费某，守了四个小时，把人接回镇上了。"}"#,
+        r#"{"id":"6","text":"孩子身上有伤，讲是被后妈用皮带抽的。"}"#,
+    ];
+    fs::write(&notes, lines.join("\n")).expect("written");
+    let said = XIANGYI
+        .run(&["pack", "score", &pack, &notes, "--json"])
+        .await;
+    let score: serde_json::Value = serde_json::from_str(said.good()).expect("one object");
+    let rates = |of: &serde_json::Value| {
+        ["precision", "recall", "f1"].map(|name| of[name].as_f64().expect(name))
+    };
+    assert_eq!(rates(&score["pooled"]), [1.0, 0.5, 2.0 / 3.0]);
+    assert_eq!(score["groups"][0]["group"], "petition_land");
+    assert_eq!(rates(&score["groups"][0]), [1.0, 0.5, 2.0 / 3.0]);
+    assert_eq!(score["groups"][0]["n"], 3);
+    assert_eq!(
+        (&score["false_alarms"], &score["warned"]),
+        (&1.into(), &1.into())
+    );
+    let said = XIANGYI.run(&["pack", "score", &pack, &notes]).await;
+    assert!(said.good().contains("petition_land"), "{said:?}");
+    fs::write(&notes, "{\"text\": 1}").expect("written");
+    let said = XIANGYI.run(&["pack", "score", &pack, &notes]).await;
+    assert!(said.bad().contains("notes.jsonl:1"), "{said:?}");
+}
+
+#[tokio::test]
+async fn a_decision_is_traced_to_words_and_conditions() {
+    let scratch = Scratch::new("process");
+    let record = scratch.path().join("record.json").display().to_string();
+    let pack = data("../../proto/packs/43.yaml");
+    let body = r#"{"kind": "visit", "unit": "430121102", "body": {"work_category": "licensing",
+        "process": "今天去长沙南站劝返上访户费某，守了四个小时，把人接回镇上了。",
+        "outcome": {"kind": "served"}, "started_at": 1792458000000, "ended_at": 1792460400000}}"#;
+    fs::write(&record, body).expect("written");
+    let said = XIANGYI.run(&["pack", "explain", &pack, &record]).await;
+    let words = said.good();
+    for part in [
+        "verdict: reject",
+        "NL-A01 [reject]",
+        r#"condition: record.work_category == "licensing""#,
+        "NL-B04.text [warn]",
+        "signal petition_land in /process",
+        "劝返",
+        "NL-C04.overlap",
+    ] {
+        assert!(words.contains(part), "{part}: {words}");
+    }
+    let said = XIANGYI
+        .run(&["pack", "explain", &pack, &record, "--json"])
+        .await;
+    let explained: serde_json::Value = serde_json::from_str(said.good()).expect("one object");
+    assert_eq!(explained["verdict"], "reject");
+    fs::write(&record, r#"{"kind": "vist", "body": {}}"#).expect("written");
+    let said = XIANGYI.run(&["pack", "explain", &pack, &record]).await;
+    assert!(said.bad().contains("vist"), "{said:?}");
+}
+
 const COUNTY: &str = "pack: \"430121\"\nversion: 1\neffective: {from: 2026-01-01, to: null}\n\
     rules:\n- id: 430121-1\n  title: {zh: 题, en: t}\n  clause: 条\n  basis: {plan: 三}\n  \
     kinds: [need]\n  when: 'true'\n  verdict: hold\n  message: {zh: 话, en: words}\n";
