@@ -33,27 +33,7 @@ pub fn print(corpus: &Corpus, scored: &[Scored], errors: bool) {
         );
         by_writer.push((writer, all, measured.warned, measured.alarmed));
     }
-    println!(
-        "| writer | F1 | precision | recall | ordinary warned % | alarmed % |\n|---|---|---|---|---|---|"
-    );
-    for (writer, all, warned, alarmed) in &by_writer {
-        println!(
-            "| {writer} | {:.3} | {:.3} | {:.3} | {warned:.1} | {alarmed:.1} |",
-            all.f1(),
-            all.precision(),
-            all.recall()
-        );
-    }
-    println!("\n| group | F1 | precision | recall | notes that hit |\n|---|---|---|---|---|");
-    for (name, counts) in groups.iter().zip(&by_group) {
-        println!(
-            "| {name} | {:.3} | {:.3} | {:.3} | {} |",
-            counts.f1(),
-            counts.precision(),
-            counts.recall(),
-            counts.found + counts.missed
-        );
-    }
+    tables(&groups, &by_writer, &by_group);
     let mut pooled = Counts::default();
     by_group.iter().for_each(|counts| pooled.join(*counts));
     let each: Vec<f64> = by_writer.iter().map(|(_, all, ..)| all.f1()).collect();
@@ -81,6 +61,33 @@ pub fn print(corpus: &Corpus, scored: &[Scored], errors: bool) {
     );
     if errors {
         told.iter().for_each(|line| println!("{line}"));
+    }
+}
+
+/// Counts of one writer, and how many ordinary notes in a hundred were warned and alarmed.
+type Row<'a> = (&'a String, Counts, f64, f64);
+
+fn tables(groups: &[String], by_writer: &[Row<'_>], by_group: &[Counts]) {
+    println!(
+        "| writer | F1 | precision | recall | ordinary warned % | alarmed % |\n|---|---|---|---|---|---|"
+    );
+    for (writer, all, warned, alarmed) in by_writer {
+        println!(
+            "| {writer} | {:.3} | {:.3} | {:.3} | {warned:.1} | {alarmed:.1} |",
+            all.f1(),
+            all.precision(),
+            all.recall()
+        );
+    }
+    println!("\n| group | F1 | precision | recall | notes that hit |\n|---|---|---|---|---|");
+    for (name, counts) in groups.iter().zip(by_group) {
+        println!(
+            "| {name} | {:.3} | {:.3} | {:.3} | {} |",
+            counts.f1(),
+            counts.precision(),
+            counts.recall(),
+            counts.found + counts.missed
+        );
     }
 }
 
