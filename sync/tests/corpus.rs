@@ -14,6 +14,8 @@ const WRITERS: [&str; 20] = [
 ];
 /// Writers of the groups of danger only.
 const DANGER_WRITERS: [&str; 3] = ["o", "p", "x"];
+/// Short remarks as they stand in a record's other texts: reasons, plans, answers.
+const REMARKS: &str = "y-plain";
 /// Writers who wrote no ordinary notes.
 const WITHOUT_ORDINARY: [&str; 3] = ["a", "b", "c"];
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../proto/vectors/narratives/");
@@ -138,6 +140,7 @@ fn what_was_learned_is_found_again() {
             all.extend(notes(&format!("{writer}-plain")));
         }
     }
+    all.extend(notes(REMARKS));
     let asked = all.iter().map(|note| policy::Note {
         id: note.id.clone(),
         text: note.text.clone(),

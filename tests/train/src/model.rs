@@ -12,7 +12,7 @@ use crate::learn::{Example, Learned, Matrix, Strength, learn};
 /// Notes in which a feature must stand to be learned.
 const NOTES_MIN: usize = 3;
 /// Features that are kept, those with the most weight; each costs 40 bytes of the file.
-const FEATURES: usize = 40_000;
+const FEATURES: usize = 64_000;
 /// A class of words beside a run of letters.
 const CLASS_VALUE: f32 = 0.7;
 /// Values of a long note are divided by its size to this power.

@@ -23,6 +23,9 @@ const SUMS: usize = 2 * GROUPS_MAX;
 const WHOLE: i64 = 1_024;
 /// Steps of the length of a text: features count 2, classes of words 1, and 16 make a step.
 pub const STEP: usize = 16;
+/// Letters below which weights are not asked: nobody who wrote what they were learned from said a
+/// whole thing in fewer, and a remark such as a reason for no fix is none. Phrases still count.
+const LETTERS_MIN: usize = 8;
 /// Bits that say whether a number may be known: 64 KiB, which stays near the processor.
 const KNOWN_BITS: usize = 1 << 19;
 /// The weights that ship with the programme.
@@ -121,6 +124,9 @@ impl Signals {
 
     /// The groups that a plain text mentions, one bit each.
     pub fn mentioned(&self, plain: &str) -> u64 {
+        if plain.chars().filter(|c| c.is_alphanumeric()).count() < LETTERS_MIN {
+            return 0;
+        }
         let sums = self.sums(plain);
         let groups = 0..self.groups.len();
         let said = groups.filter(|group| {
