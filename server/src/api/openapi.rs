@@ -226,9 +226,13 @@ fn parameters(route: &Route, path: &str, kind: Option<Kind>) -> Vec<Value> {
     list
 }
 
+/// One parameter of a query.
+fn query(name: &str, required: bool, schema: &Value) -> Value {
+    json!({ "name": name, "in": "query", "required": required, "schema": schema })
+}
+
 /// Parameters of the county's numbers.
 fn of_reports(path: &str) -> Vec<Value> {
-    let query = |name: &str, required: bool, schema: Value| json!({ "name": name, "in": "query", "required": required, "schema": schema });
     let mut list = Vec::new();
     let reports = [
         "/v1/today",
@@ -237,16 +241,16 @@ fn of_reports(path: &str) -> Vec<Value> {
         "/v1/refusals/ledger",
     ];
     if reports.contains(&path) {
-        list.push(query("unit", true, json!({ "type": "string" })));
+        list.push(query("unit", true, &json!({ "type": "string" })));
     }
     if path == "/v1/kpi" {
-        list.push(query("year", true, json!({ "type": "integer" })));
+        list.push(query("year", true, &json!({ "type": "integer" })));
         let month = json!({ "type": "integer", "minimum": 1, "maximum": 12 });
-        list.push(query("month", false, month));
+        list.push(query("month", false, &month));
     }
     if path == "/v1/refusals/ledger" {
         let month = || json!({ "type": "string", "pattern": "^[0-9]{4}-[0-9]{2}$" });
-        list.extend(["from", "to"].map(|name| query(name, true, month())));
+        list.extend(["from", "to"].map(|name| query(name, true, &month())));
     }
     list
 }
