@@ -61,6 +61,8 @@ pub const OFFER_MINUTES_MIN: i64 = 30;
 pub const COMMIT_ITEMS_MAX: usize = 500;
 /// Rows of one REST list.
 pub const LIST_ROWS_MAX: i64 = 200;
+/// Months of the refusal ledger in one answer: two years, to be compared.
+pub const LEDGER_MONTHS_MAX: i64 = 24;
 /// Streams one view may hold: 40 stations of the largest county, their cards, and a dozen more.
 pub const VIEW_STREAMS_MAX: usize = 128;
 /// Drafts of rule packs that one region keeps; of more, the lowest version goes.

@@ -16,8 +16,8 @@ use xiangyi_proto::limits::{INFLATED_BYTES_MAX, PHOTO_BYTES_MAX};
 use xiangyi_proto::problem;
 
 use crate::api::{
-    devices, exchange, health, hub, live, me, openapi, packs, photos, records, sessions, today,
-    uploads, what_if,
+    devices, escalated, exchange, health, hub, kpis, ledger, live, me, openapi, packs, photos,
+    records, sessions, today, uploads, what_if,
 };
 use crate::app::App;
 use crate::lines;
@@ -74,6 +74,9 @@ routes! {
     "POST"   "/v1/sync"               SignedIn RECORDS => post(exchange::exchange);
     "POST"   "/v1/sync/wait"          SignedIn SMALL   => post(exchange::wait);
     "GET"    "/v1/today"              SignedIn 0       => get(today::today);
+    "GET"    "/v1/kpi"                SignedIn 0       => get(kpis::kpi);
+    "GET"    "/v1/refusals/ledger"    SignedIn 0       => get(ledger::ledger);
+    "GET"    "/v1/escalated"          SignedIn 0       => get(escalated::escalated);
     "GET"    "/v1/live"               SignedIn 0       => get(live::live);
     "GET"    "/v1/openapi.json"       Anybody  0       => get(openapi::openapi);
     "OPTIONS" "/v1/photos"            Anybody  0       => options(uploads::options);

@@ -251,18 +251,34 @@ fn release_from(world: &mut World, waiter: RecordId, arrived: RecordId, env: &En
         return;
     }
     if let Some(held) = take(world, waiter, env) {
-        rejudge(world, held, env, false);
+        rejudge(world, held, env, None);
     }
 }
 
+/// What a reviewer lets through: the words of the decision, and why.
+#[derive(Debug, Clone, Copy)]
+pub struct Release<'a> {
+    pub rule: &'static str,
+    pub reason: &'a str,
+}
+
 /// Judges a held item again and tells its author what became of it.
-pub fn rejudge(world: &mut World, held: Held, env: &Env<'_>, reviewed: bool) -> Verdict {
+pub fn rejudge(
+    world: &mut World,
+    held: Held,
+    env: &Env<'_>,
+    release: Option<Release<'_>>,
+) -> Verdict {
+    let reviewed = release.is_some();
     let mut item = held.item;
     item.waited = true;
     item.released |= reviewed;
     admit::judge(&mut item, env.packs);
     let released = item.released;
-    let verdict = apply::decide(world, &mut item, env, released);
+    let mut verdict = apply::decide(world, &mut item, env, released);
+    if let Some(Release { rule, reason }) = release.filter(|_| verdict.verdict.is_stored()) {
+        verdict = words::because(verdict, rule, reason);
+    }
     if verdict.is_final() {
         finalise(world, &item, &verdict, env);
     } else if reviewed {

@@ -17,6 +17,8 @@ pub mod hold;
 pub mod incident;
 pub mod keep;
 pub mod kinds;
+pub mod kpi;
+pub mod ledger;
 pub mod merge;
 pub mod phone;
 pub mod photos_here;

@@ -5,6 +5,7 @@ use xiangyi_proto::ids::RecordId;
 use xiangyi_proto::kinds::{Kind, Op};
 use xiangyi_proto::verdict::{HeldFor, Verdict};
 
+use crate::hold::Release;
 use crate::wants::id_at;
 use crate::world::{Admitted, Env, Held, Record, World};
 use crate::{decide as gate, hold, merge, words};
@@ -24,9 +25,14 @@ pub fn decide(world: &mut World, item: &mut Admitted, env: &Env<'_>) -> Verdict 
     let Some(target) = id_at(body.get("record")) else {
         return words::rejected(n, id, "not-found");
     };
+    let reason = body.get("reason").and_then(Value::as_str);
+    let decided = Decided {
+        decision: &decision,
+        reason: reason.unwrap_or_default(),
+    };
     let done = match decision.as_str() {
-        "approve" | "return" => visit(world, item, target, &decision, env).map(|()| target),
-        _ => held(world, item, target, &decision, env),
+        "approve" | "return" => visit(world, item, target, decided, env).map(|()| target),
+        _ => held(world, item, target, decided, env),
     };
     let about = match done {
         Ok(about) => about,
@@ -42,12 +48,19 @@ pub fn decide(world: &mut World, item: &mut Admitted, env: &Env<'_>) -> Verdict 
     gate::kept(world, item, record, Vec::new(), env)
 }
 
+/// What was decided, and the reviewer's words for it: they reach whoever is concerned.
+#[derive(Clone, Copy)]
+struct Decided<'a> {
+    decision: &'a str,
+    reason: &'a str,
+}
+
 /// Decides a held item; gives the record it is about.
 fn held(
     world: &mut World,
     item: &Admitted,
     target: RecordId,
-    decision: &str,
+    Decided { decision, reason }: Decided<'_>,
     env: &Env<'_>,
 ) -> Result<RecordId, &'static str> {
     let fits = |held: &&Held| {
@@ -80,18 +93,22 @@ fn held(
         return Err("not-found");
     };
     match decision {
-        "release" => drop(hold::rejudge(world, held, env, true)),
-        "refuse" => refuse(world, &held, env),
-        "upheld" => uphold(world, &held, env),
-        _ => grant(world, held, env),
+        "release" => {
+            let rule = "released-by-review";
+            hold::rejudge(world, held, env, Some(Release { rule, reason }));
+        }
+        "refuse" => refuse(world, &held, reason, env),
+        "upheld" => uphold(world, &held, reason, env),
+        _ => grant(world, held, reason, env),
     }
     Ok(about)
 }
 
-fn refuse(world: &mut World, held: &Held, env: &Env<'_>) {
+fn refuse(world: &mut World, held: &Held, reason: &str, env: &Env<'_>) {
     let item = &held.item;
     let kind = item.kind.expect("only items of a known kind are held");
     let mut verdict = words::rejected(item.mutation.n, item.mutation.id, "refused-by-review");
+    verdict = words::because(verdict, "refused-by-review", reason);
     verdict.instead = vec!["work_time".to_owned(), "appeal".to_owned()];
     if let Some(rule) = &mut verdict.rule {
         // The receipt counts under the rule that held the record, in the ledger of the list.
@@ -102,12 +119,13 @@ fn refuse(world: &mut World, held: &Held, env: &Env<'_>) {
     hold::finalise(world, item, &verdict, env);
 }
 
-fn uphold(world: &mut World, held: &Held, env: &Env<'_>) {
+fn uphold(world: &mut World, held: &Held, reason: &str, env: &Env<'_>) {
     let item = &held.item;
     if let Some(refusal) = item.mutation.refusal {
         gate::restate(world, refusal, "upheld", None, env);
     }
     let mut verdict = words::rejected(item.mutation.n, item.mutation.id, "appeal-upheld");
+    verdict = words::because(verdict, "appeal-upheld", reason);
     let open = item
         .mutation
         .refusal
@@ -120,7 +138,7 @@ fn uphold(world: &mut World, held: &Held, env: &Env<'_>) {
 }
 
 /// A granted appeal stores the record and voids the working time it was re-filed as.
-fn grant(world: &mut World, held: Held, env: &Env<'_>) {
+fn grant(world: &mut World, held: Held, reason: &str, env: &Env<'_>) {
     let refusal = held.item.mutation.refusal;
     // The working time goes first: counted beside the whole record it would be one too many.
     let refiled = refusal
@@ -129,7 +147,8 @@ fn grant(world: &mut World, held: Held, env: &Env<'_>) {
     if let Some(work_time) = refiled {
         merge::void_by_id(world, work_time, env);
     }
-    hold::rejudge(world, held, env, true);
+    let rule = "appeal-granted";
+    hold::rejudge(world, held, env, Some(Release { rule, reason }));
     if let Some(id) = refusal {
         gate::restate(world, id, "overturned", None, env);
     }
@@ -139,7 +158,7 @@ fn visit(
     world: &mut World,
     item: &Admitted,
     target: RecordId,
-    decision: &str,
+    Decided { decision, reason }: Decided<'_>,
     env: &Env<'_>,
 ) -> Result<(), &'static str> {
     let Some(mut record) = world
@@ -164,6 +183,7 @@ fn visit(
     if let Value::Object(body) = &mut record.body {
         body.insert("state".to_owned(), json!(state));
     }
+    record.derive("review_reason", reason);
     world.keep(record, env);
     Ok(())
 }
@@ -232,8 +252,14 @@ pub fn split_fault(world: &World, item: &Admitted, kind: Kind) -> Option<&'stati
         return Some("not-found");
     };
     // The parts may come in either order, and the minutes count whatever became of an appeal.
-    let open = matches!(refusal.state.as_str(), "open" | "split" | "upheld");
-    if refusal.refiled.is_some() || !open {
+    // Working time that was voided again took nothing.
+    let taken = refusal.refiled.is_some_and(|id| world.live(id).is_some());
+    let open = match refusal.state.as_str() {
+        "open" | "split" | "upheld" => true,
+        "refiled" => !taken,
+        _ => false,
+    };
+    if taken || !open {
         return Some("refusal-used");
     }
     let cleaned = world

@@ -75,6 +75,17 @@ const WORDS: &[(&str, &str, &str)] = &[
          or appeal.",
     ),
     (
+        "released-by-review",
+        "审核员看过，这条记录照常收下。",
+        "A reviewer has looked at this and it stands.",
+    ),
+    (
+        "appeal-granted",
+        "申诉成立，这条记录照常收下；原先改记的工时同时作废，不会重复计算。",
+        "The appeal was granted and the record stands. Working time that it was re-filed as is \
+         void, so that nothing counts twice.",
+    ),
+    (
         "appeal",
         "申诉已收到，由另一位审核员复核，结果会通知您；在此之前内容不会丢。",
         "The appeal has come in. Another reviewer looks at it and you will be told; nothing is lost.",
@@ -176,6 +187,14 @@ pub fn tell(mut verdict: Verdict, rule: &str) -> Verdict {
     });
     verdict.message = Some(zh.to_owned());
     verdict.message_en = Some(en.to_owned());
+    verdict
+}
+
+/// Adds what the reviewer wrote to the words of a decision, in both languages as it was written.
+pub fn because(mut verdict: Verdict, rule: &str, reason: &str) -> Verdict {
+    let (zh, en) = of(rule);
+    verdict.message = Some(format!("{zh}审核员写明：{reason}"));
+    verdict.message_en = Some(format!("{en} The reviewer wrote: {reason}"));
     verdict
 }
 

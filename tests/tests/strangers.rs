@@ -54,6 +54,10 @@ fn plain_rows() -> Vec<RouteRow> {
         ("POST", "/v1/sync/wait", "/v1/sync/wait".into(), None, Told::Open),
         ("GET", "/v1/today", "/v1/today?unit=430121".into(), None, none()),
         ("GET", "/v1/live", "/v1/live".into(), None, Told::Open),
+        ("GET", "/v1/escalated", "/v1/escalated?unit=430121".into(), None, none()),
+        ("GET", "/v1/kpi", format!("/v1/kpi?unit={UNIT}&year=2026"), None, none()),
+        ("GET", "/v1/refusals/ledger",
+            "/v1/refusals/ledger?unit=430121&from=2026-01&to=2026-01".into(), None, none()),
     ]
 }
 

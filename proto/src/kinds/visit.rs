@@ -174,6 +174,7 @@ const FIELDS: &[Field] = &[
         .derived()
         .station(),
     f("/derived/evidence", Type::Word).derived().station(),
+    f("/derived/review_reason", Type::Text(500)).derived(),
     f("/derived/photo_count", Type::Int(0, 9))
         .derived()
         .station(),

@@ -2,9 +2,12 @@
 
 pub mod body;
 pub mod devices;
+pub mod escalated;
 pub mod exchange;
 pub mod health;
 pub mod hub;
+pub mod kpis;
+pub mod ledger;
 pub mod live;
 pub mod me;
 pub mod openapi;

@@ -142,6 +142,9 @@ fn shapes(route: &Route, kind: Option<Kind>) -> (&'static str, Option<Value>, Op
         ("GET" | "POST", path) if path.starts_with("/v1/packs/") => {
             ("200", None, Some(json!({ "type": "object" })))
         }
+        ("GET", "/v1/kpi" | "/v1/escalated" | "/v1/refusals/ledger") => {
+            ("200", None, Some(json!({ "type": "object" })))
+        }
         ("POST", "/v1/sync") => {
             let any = json!({ "type": "object" });
             ("200", Some(any.clone()), Some(any))
@@ -219,8 +222,35 @@ fn parameters(route: &Route, path: &str, kind: Option<Kind>) -> Vec<Value> {
     if path == "/v1/packs" && route.method == "GET" {
         add("region", "query", true, text());
     }
-    if path == "/v1/today" {
-        add("unit", "query", true, text());
+    list.extend(of_reports(path));
+    list
+}
+
+/// One parameter of a query.
+fn query(name: &str, required: bool, schema: &Value) -> Value {
+    json!({ "name": name, "in": "query", "required": required, "schema": schema })
+}
+
+/// Parameters of the county's numbers.
+fn of_reports(path: &str) -> Vec<Value> {
+    let mut list = Vec::new();
+    let reports = [
+        "/v1/today",
+        "/v1/escalated",
+        "/v1/kpi",
+        "/v1/refusals/ledger",
+    ];
+    if reports.contains(&path) {
+        list.push(query("unit", true, &json!({ "type": "string" })));
+    }
+    if path == "/v1/kpi" {
+        list.push(query("year", true, &json!({ "type": "integer" })));
+        let month = json!({ "type": "integer", "minimum": 1, "maximum": 12 });
+        list.push(query("month", false, &month));
+    }
+    if path == "/v1/refusals/ledger" {
+        let month = || json!({ "type": "string", "pattern": "^[0-9]{4}-[0-9]{2}$" });
+        list.extend(["from", "to"].map(|name| query(name, true, &month())));
     }
     list
 }

@@ -139,6 +139,118 @@ pub async fn incidents(tx: &mut Tx, shard: Shard) -> Result<i64, StoreError> {
     Ok(open.unwrap_or(0))
 }
 
+/// A held item that nobody has decided in time.
+#[derive(Debug, Clone, FromRow)]
+pub struct Escalated {
+    pub id: Vec<u8>,
+    pub record: Vec<u8>,
+    pub kind: i64,
+    pub unit: String,
+    pub rule: Option<String>,
+    pub received_at: i64,
+}
+
+/// Index: `held(shard, reason)`.
+const ESCALATED: &str = "SELECT id, record, kind, unit, rule, received_at FROM held \
+     WHERE shard = $1 AND reason = 'review' AND escalated ORDER BY received_at, id LIMIT $2";
+
+/// What was escalated in a county, oldest first.
+pub async fn escalated(
+    tx: &mut Tx,
+    shard: Shard,
+    limit: i64,
+) -> Result<Vec<Escalated>, StoreError> {
+    Ok(on!(tx, |c| sqlx::query_as(ESCALATED)
+        .bind(shard.0)
+        .bind(limit)
+        .fetch_all(c)
+        .await)?)
+}
+
+/// Refusals of one author by clause, office and station.
+#[derive(Debug, Clone, FromRow)]
+pub struct RefusedRow {
+    pub clause: String,
+    pub office: Option<String>,
+    pub unit: String,
+    pub author: String,
+    pub count: i64,
+    pub minutes: i64,
+}
+
+/// Index: `refusal(shard, received_at)`.
+const REFUSED_IN: &str = "SELECT clause, office, unit, author, \
+     CAST(COUNT(*) AS BIGINT) AS count, CAST(SUM(minutes) AS BIGINT) AS minutes FROM refusal \
+     WHERE shard = $1 AND received_at >= $2 AND received_at < $3 \
+     GROUP BY clause, office, unit, author ORDER BY clause, office, unit, author";
+
+/// Refusals between two moments; the authors are for merging, never for showing.
+pub async fn refused_in(
+    tx: &mut Tx,
+    shard: Shard,
+    (from, to): (i64, i64),
+) -> Result<Vec<RefusedRow>, StoreError> {
+    Ok(on!(tx, |c| sqlx::query_as(REFUSED_IN)
+        .bind(shard.0)
+        .bind(from)
+        .bind(to)
+        .fetch_all(c)
+        .await)?)
+}
+
+/// Minutes of a unit by class.
+#[derive(Debug, Clone, FromRow)]
+pub struct UnitMinutes {
+    pub unit: String,
+    pub class: String,
+    pub kind: i64,
+    pub minutes: i64,
+}
+
+/// Index: the primary key of `rollup`.
+const MINUTES: &str = "SELECT unit, class, kind, CAST(SUM(minutes) AS BIGINT) AS minutes \
+     FROM rollup WHERE shard = $1 AND day >= $2 AND day < $3 \
+     GROUP BY unit, class, kind ORDER BY unit, class, kind";
+
+/// Minutes of the days from and to, by unit and class.
+pub async fn minutes(
+    tx: &mut Tx,
+    shard: Shard,
+    (from, to): (i64, i64),
+) -> Result<Vec<UnitMinutes>, StoreError> {
+    Ok(on!(tx, |c| sqlx::query_as(MINUTES)
+        .bind(shard.0)
+        .bind(from)
+        .bind(to)
+        .fetch_all(c)
+        .await)?)
+}
+
+/// Index: `granted(role, unit)`.
+const POSTS: &str = "SELECT person, unit, from_at, to_at FROM granted \
+     WHERE role IN ('worker', 'station_lead') AND unit >= $1 AND unit < $2 \
+     AND from_at < $4 AND (to_at IS NULL OR to_at > $3) ORDER BY unit, person, from_at";
+
+/// A post of field staff: whose, where, and while it holds.
+pub type Post = (String, String, i64, Option<i64>);
+
+/// Posts at a unit and below that hold for a part of the time from and to.
+pub async fn posts(
+    tx: &mut Tx,
+    unit: &str,
+    (from, to): (i64, i64),
+) -> Result<Vec<Post>, StoreError> {
+    // The first text after every code that begins with the unit's: ':' follows '9'.
+    let after = format!("{unit}:");
+    Ok(on!(tx, |c| sqlx::query_as(POSTS)
+        .bind(unit)
+        .bind(after)
+        .bind(from)
+        .bind(to)
+        .fetch_all(c)
+        .await)?)
+}
+
 /// Index: the primary key of `fact`.
 const OFFICE_DAYS: &str = "SELECT key, CAST(COUNT(DISTINCT from_ms) AS BIGINT) AS days FROM fact \
      WHERE shard = $1 AND kind = $2 AND key >= $3 AND key < $4 AND from_ms >= $5 \

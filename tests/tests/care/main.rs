@@ -1,7 +1,10 @@
 //! Care for people in danger and for those who do the work: incidents, order reports, appeals, and
 //! the numbers that come of them.
 
+mod appeals;
 mod incidents;
+mod kpi;
+mod ledger;
 mod orders;
 
 use serde_json::{Value, json};
