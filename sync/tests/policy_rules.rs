@@ -251,6 +251,10 @@ fn the_gates_table_gets_its_answers() {
         let top = all.clone().filter(|hit| Some(hit.verdict) == severest);
         let said: Vec<&str> = top.map(|hit| hit.rule.id.as_str()).collect();
         match &row.rule {
+            // A text may be heard by several groups; a field by its rule only.
+            Some(rule) if rule.ends_with(".text") => {
+                assert!(said.contains(&rule.as_str()), "{said:?} for {}", row.body);
+            }
             Some(rule) => assert_eq!(said, [rule.as_str()], "{}", row.body),
             None => assert!(said.is_empty(), "{said:?} for {}", row.body),
         }

@@ -269,7 +269,7 @@ async fn a_decision_is_traced_to_words_and_conditions() {
         r#"condition: record.work_category == "licensing""#,
         "NL-B04.text [warn]",
         "signal petition_land in /process",
-        "劝返",
+        "(+",
         "NL-C04.overlap",
     ] {
         assert!(words.contains(part), "{part}: {words}");

@@ -140,7 +140,7 @@ pub fn law_24_waits_for_a_reason(core: &Core, shard: i64, now: i64) -> Check {
         let env = core.env(now);
         let held = hold::take(&mut world, *id, &env);
         let void = held.as_ref().is_some_and(|held| names_a_void(county, held));
-        let verdict = held.map(|held| hold::rejudge(&mut world, held, &env, false));
+        let verdict = held.map(|held| hold::rejudge(&mut world, held, &env, None));
         let waits = verdict.as_ref().is_some_and(|verdict| !verdict.is_final());
         // What else it names may have been voided meanwhile; that comes out when its wait ends.
         let waits = waits || void;
