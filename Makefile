@@ -3,15 +3,15 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check bench sim train folds install-deps need-cargo
+.PHONY: help run demo test check bench sim train folds install-deps need-cargo need-node
 
 LISTEN ?= 127.0.0.1:8080
 DATA ?= data
 SERVER ?= http://$(LISTEN)
 BENCH_JSON ?= target/bench.json
 SERVE := cargo run --release -p xiangyi-server --
-# What the tests use beside Rust: a private database cluster, a real browser and what steers it,
-# Chinese type.
+# What the tests use beside Rust and Node: a private database cluster, a real browser and what
+# steers it, Chinese type.
 PACKAGES := postgresql chromium chromium-driver fonts-noto-cjk
 
 help:
@@ -36,8 +36,24 @@ run: need-cargo
 demo: need-cargo
 	$(SERVE) demo-day --server $(SERVER)
 
+# Node reads the pack as a phone would. Any build of it will do, so no package is asked for by name
+# where there is one.
+need-node:
+	@if ! { command -v node && command -v npm; } >/dev/null; then \
+	  if [ "$$(id -u)" = 0 ]; then \
+	    apt-get update -q && DEBIAN_FRONTEND=noninteractive \
+	      apt-get install -qy --no-install-recommends nodejs npm; \
+	  else echo 'Node and npm are missing. As root: apt-get install nodejs npm'; exit 1; fi; \
+	fi
+	@node -e 'process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)' \
+	  || { echo "Node 18 or newer is needed; here is $$(node --version)"; exit 1; }
+
+tests/node/node_modules: tests/node/package-lock.json | need-node
+	npm ci --prefix tests/node --ignore-scripts --no-audit --no-fund --loglevel=error
+	touch $@
+
 # Installed once, tried twice: mirrors fail now and then.
-install-deps:
+install-deps: tests/node/node_modules
 	@missing=(); \
 	for package in $(PACKAGES); do \
 	  dpkg-query -W -f='$${Status}' $$package 2>/dev/null | grep -q 'ok installed' \
