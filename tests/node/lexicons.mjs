@@ -1,10 +1,11 @@
 // Lexicons of a pack: phrases with their markers, and learned weights for those that have them.
 //
 // A lexicon is mentioned where one of its phrases stands in a clause that no marker of the same
-// lexicon opens before it; a learned one also where both its margins are positive.
+// lexicon opens before it; a learned one also where both its margins are positive, in a text that is
+// more than a remark.
 
 import { CLAUSE_END, folded, levelled, plain } from './fold.mjs'
-import { margins } from './signals.mjs'
+import { isStatement, margins } from './signals.mjs'
 
 export class Lexicons {
   constructor(docs, script, signals) {
@@ -23,9 +24,10 @@ export class Lexicons {
   heard(text) {
     const level = levelled(text, this.script)
     const [forPhrases, forWeights] = [folded(level), plain(level)]
+    const asked = isStatement(forWeights)
     const decided = margins(this.signals, forWeights)
     const mentioned = this.list.filter(({ name, learned, acts, markers }) => {
-      const said = learned && decided.get(name)?.every((margin) => margin > 0)
+      const said = asked && learned && decided.get(name)?.every((margin) => margin > 0)
       return said || states(forPhrases, acts, markers)
     })
     const names = new Set(mentioned.map(({ name }) => name))

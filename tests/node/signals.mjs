@@ -4,7 +4,7 @@
 // gate and a decider a group. Whole numbers throughout; `Math.imul` and `>>>` keep them at 32 bits.
 // The file is described in proto/PROTOCOL.md.
 
-import { CLAUSE_END, levelled, plain } from './fold.mjs'
+import { CLAUSE_END, isAlphanumeric, levelled, plain } from './fold.mjs'
 
 const HEAD = 'XIANGYI-SIGNALS 1\n'
 /** Open and close a clause; no text holds them once it is levelled. */
@@ -17,6 +17,8 @@ const FIRST = 17
 /** Limits are in 1/1024 of what a text of this size needs. */
 const WHOLE = 1024
 const STEP = 16
+/** Letters and numbers below which weights are not asked. */
+const LETTERS_MIN = 8
 
 /** Reads the file of the weights. */
 export function readSignals(bytes, script) {
@@ -49,6 +51,9 @@ function classesOf(byName, script) {
   const longest = Math.max(0, ...[...numbers.keys()].map((word) => [...word].length))
   return { numbers, longest }
 }
+
+/** Says whether a text is long enough for the weights to be asked. */
+export const isStatement = (letters) => letters.filter(isAlphanumeric).length >= LETTERS_MIN
 
 /** By how much the gate and the decider of each group pass their limits, by the group's name. */
 export function margins(signals, letters) {
