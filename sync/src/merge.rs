@@ -164,10 +164,20 @@ pub fn patch(
         }
         return verdict;
     }
-    if let Some(rule) = slots_fault(world, &record, &merged.body) {
+    let fault = slots_fault(world, &record, &merged.body);
+    if let Some(rule) = fault.or_else(|| refiled_fault(&record, &merged.body)) {
         return words::rejected(n, id, rule);
     }
     judged(world, item, record, merged, env, reviewed)
+}
+
+/// Working time that a refused record was re-filed as had its measure taken when it came: it may
+/// shrink.
+fn refiled_fault(record: &Record, body: &Value) -> Option<&'static str> {
+    let minutes = body.get("minutes").and_then(Value::as_i64);
+    let grows = minutes > record.int("/minutes");
+    (record.kind == Kind::WorkTime && record.text("/refusal").is_some() && grows)
+        .then_some("split-minutes")
 }
 
 fn conflict_or_fault(item: &mut Admitted, record: &Record, merged: &Merged) -> Option<Verdict> {

@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 use xiangyi_proto::pack::STARTER;
 use xiangyi_proto::verdict::Verdict;
-use xiangyi_proto::verdict::VerdictName::Accepted;
+use xiangyi_proto::verdict::VerdictName::{Accepted, Rejected};
 
-use bench::{Bench, HOUR, visit};
+use bench::{Bench, HOUR, told, visit};
 
 fn photo(digit: &str, consent: bool) -> Value {
     json!({"sha256": digit.repeat(64), "bytes": 1_000, "mime": "image/jpeg", "consent": consent})
@@ -136,4 +136,23 @@ fn a_step_never_changes_what_was_agreed_on_and_says_so() {
         (&json!("过冬"), &json!(2))
     );
     assert_eq!(body["derived"]["state"], "delivered");
+}
+
+#[test]
+fn working_time_that_answers_a_refusal_may_shrink_and_never_grows() {
+    let mut bench = Bench::new();
+    let (_, refused) = bench.visit("wang", "land_demolition");
+    let id = bench.id();
+    let body = json!({"class": "administrative", "minutes": 40, "day": "2026-10-20",
+        "refusal": refused.refusal.expect("a receipt")});
+    let filed = json!({"op": "create", "kind": "work_time", "id": id, "body": body});
+    assert_eq!(bench.say("wang", filed).verdict, Accepted);
+    for (base, minutes, want) in [
+        (1, 500, (Rejected, "split-minutes")),
+        (1, 30, (Accepted, "")),
+    ] {
+        let said = json!({"op": "patch", "kind": "work_time", "id": id, "base": base,
+            "set": {"/minutes": minutes}});
+        assert_eq!(told(&bench.say("wang", said)), want, "{minutes}");
+    }
 }

@@ -45,6 +45,21 @@ impl PackSet {
 
     /// What the rules say about a record that was `before`.
     pub fn judge_change(&self, q: &Question, before: Option<&Value>) -> Judgement {
+        let mut judgement = self.unsettled(q, before);
+        settle(&mut judgement);
+        judgement
+    }
+
+    /// What the rules say as if nobody were in danger: for reports to people who may not know of
+    /// incidents, where a refusal that became a hold would tell of one.
+    pub(super) fn judge_apart_from_danger(&self, q: &Question) -> Judgement {
+        let mut judgement = self.unsettled(q, None);
+        judgement.danger.clear();
+        settle(&mut judgement);
+        judgement
+    }
+
+    fn unsettled(&self, q: &Question, before: Option<&Value>) -> Judgement {
         let shape = shape::of(q.kind);
         let texts = texts(q);
         let at = at_of(q);
@@ -72,7 +87,6 @@ impl PackSet {
             }
         }
         self.lift(q, &mut judgement.hits, &mut judgement.exempted);
-        settle(&mut judgement);
         judgement
     }
 

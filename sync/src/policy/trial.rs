@@ -22,7 +22,8 @@ pub struct Trial {
 pub struct Change {
     /// The rule that makes the difference.
     pub rule: String,
-    /// `none`, or the severest verdict; `+danger` where danger is signalled.
+    /// `none`, or the severest verdict, as if nobody were in danger: whoever reads a trial need not
+    /// know of incidents.
     pub from: String,
     pub to: String,
 }
@@ -56,31 +57,20 @@ impl Trial {
 }
 
 fn answer(packs: &PackSet, q: &Question, facts: &[Fact]) -> Judgement {
-    let mut judgement = packs.judge(q);
+    let mut judgement = packs.judge_apart_from_danger(q);
     judgement.hits.extend(packs.judge_stateful(q, facts));
     judgement
 }
 
 fn word(judgement: &Judgement) -> String {
-    let severest = judgement
-        .severest()
-        .map_or("none", |verdict| verdict.name());
-    let danger = if judgement.danger.is_empty() {
-        ""
-    } else {
-        "+danger"
-    };
-    format!("{severest}{danger}")
+    let severest = judgement.severest();
+    severest.map_or("none", |verdict| verdict.name()).to_owned()
 }
 
-/// The rule of the severest hit, the first of several; else that of danger.
+/// The rule of the severest hit, the first of several.
 fn of(judgement: &Judgement) -> Option<String> {
     let severest = judgement.severest();
     let mut hits = judgement.hits.iter();
     let hit = hits.find(|hit| Some(hit.verdict) == severest);
-    let danger = judgement
-        .danger
-        .first()
-        .map(|danger| danger.rule.id.clone());
-    hit.map(|hit| hit.rule.id.clone()).or(danger)
+    hit.map(|hit| hit.rule.id.clone())
 }
