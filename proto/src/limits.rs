@@ -67,6 +67,9 @@ pub const LEDGER_MONTHS_MAX: i64 = 24;
 pub const VIEW_STREAMS_MAX: usize = 128;
 /// Drafts of rule packs that one region keeps; of more, the lowest version goes.
 pub const PACK_DRAFTS_MAX: usize = 20;
+/// How far above the published version a proposed one may be: a slip such as 20261124 would leave
+/// no number for the next.
+pub const VERSIONS_AHEAD_MAX: i64 = 1_000;
 /// Days that one trial of a rule pack may cover: a year and its leap day.
 pub const WHAT_IF_DAYS_MAX: i64 = 366;
 /// Records that a trial's report lists; all are counted. A reviewer reads no more.

@@ -113,7 +113,8 @@ fn refuse(world: &mut World, held: &Held, reason: &str, env: &Env<'_>) {
     if let Some(rule) = &mut verdict.rule {
         // The receipt counts under the rule that held the record, in the ledger of the list.
         rule.pack = "review".to_owned();
-        rule.clause = held.rule.clone().unwrap_or_default();
+        let by = held.rule.as_deref().unwrap_or_default();
+        rule.clause = env.packs.clause(by).unwrap_or(by).to_owned();
     }
     let verdict = gate::refused(world, item, kind, verdict, env);
     hold::finalise(world, item, &verdict, env);

@@ -39,6 +39,8 @@ fn a_sound_rule_compiles() {
 
 #[test]
 fn conditions_are_refused_before_they_run() {
+    // As deep as it is long, and so not even parsed.
+    let long = format!("1{} == 1", "+1".repeat(500_000));
     let table = [
         ("record.outcome.decision ==", "when"),
         ("record.outcom.decision == \"x\"", "unknown field outcom"),
@@ -63,6 +65,15 @@ fn conditions_are_refused_before_they_run() {
         ("person == \"x\"", "unknown name person"),
         ("record.outcome.exists(k, k == \"x\")", "only lists"),
         ("{\"a\": 1}.a == 1", "maps"),
+        (
+            "[1, 2].all(a, [1, 2].all(b, a == b))",
+            "within another list",
+        ),
+        (
+            "record.services.all(a, record.services.all(b, record.services.all(c, a == c)))",
+            "at most two lists",
+        ),
+        (&long, "longer than 2,000 bytes"),
     ];
     for (condition, expected) in table {
         let found = faults(&when(condition));

@@ -90,7 +90,7 @@ async fn seeded(harness: &Harness) -> Phone {
 on_both!(a_trial_says_what_would_change_and_no_word_of_it, |engine| {
     let harness = Harness::start(engine).await;
     let _phone = seeded(&harness).await;
-    let officer = harness.hub().await;
+    let reviewer = harness.reviewer(2).await;
     let draft = county(&[
         (
             "1",
@@ -107,7 +107,7 @@ on_both!(a_trial_says_what_would_change_and_no_word_of_it, |engine| {
             "hold",
         ),
     ]);
-    let told = tried(&officer, draft).await;
+    let told = tried(&reviewer, draft).await;
     let report = &told["report"];
     // Five of January are stored and one is held; the need of December is not meant. The card
     // game is in a sealed part; both visits lie over each other, and the held one is held anyway.
@@ -136,7 +136,7 @@ on_both!(a_trial_says_what_would_change_and_no_word_of_it, |engine| {
     );
     // Alone, the words of the sealed part warn.
     let told = tried(
-        &officer,
+        &reviewer,
         county(&[("2", "visit", json!({ "mentions": "card" }), "warn")]),
     )
     .await;
@@ -144,7 +144,7 @@ on_both!(a_trial_says_what_would_change_and_no_word_of_it, |engine| {
     assert_eq!(told["report"]["by_rule"], json!([row]), "{told}");
     // A held item is tried as well.
     let when = json!({ "when": "record.result != null" });
-    let told = tried(&officer, county(&[("4", "visit", when, "reject")])).await;
+    let told = tried(&reviewer, county(&[("4", "visit", when, "reject")])).await;
     let held: Vec<&Value> = told["report"]["records"]
         .as_array()
         .expect("records")
@@ -181,9 +181,9 @@ on_both!(
     |engine| {
         let harness = Harness::start(engine).await;
         let _phone = seeded(&harness).await;
-        let officer = harness.hub().await;
+        let reviewer = harness.reviewer(2).await;
         let draft = county(&[("1", "need", json!({ "when": "true" }), "reject")]);
-        officer
+        reviewer
             .post("/v1/packs", &json!({ "document": draft }))
             .await
             .good();
@@ -195,15 +195,18 @@ on_both!(
             ask
         };
         let named = days(json!({ "region": "430121", "version": 1 }));
-        let started = officer.post("/v1/packs/what-if", &named).await.good();
+        // Conditions could ask anything of narratives that an officer does not read.
+        let refused = harness.hub().await.post("/v1/packs/what-if", &named).await;
+        assert_eq!(refused.status, 404, "{}", refused.text);
+        let started = reviewer.post("/v1/packs/what-if", &named).await.good();
         let path = format!(
             "/v1/packs/what-if/{}",
             started["id"].as_str().expect("an id")
         );
-        let ended = officer.call(reqwest::Method::DELETE, &path).await;
+        let ended = reviewer.call(reqwest::Method::DELETE, &path).await;
         assert_eq!(ended.status, 204, "{}", ended.text);
         // It is gone, or says so until it has noticed.
-        let after = officer.get(&path).await;
+        let after = reviewer.get(&path).await;
         let is_gone = after.code() == "not-found" || after.json()["state"] == "cancelled";
         assert!(is_gone, "{}", after.text);
         for (ask, status, code) in [
@@ -229,7 +232,7 @@ on_both!(
                 "pack-unsound",
             ),
         ] {
-            officer
+            reviewer
                 .post("/v1/packs/what-if", &ask)
                 .await
                 .problem(status, code);

@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use ed25519_dalek::SigningKey;
 use serde_json::Value;
+use tokio::sync::Mutex;
 use xiangyi_proto::ids::Shard;
 use xiangyi_proto::kinds::Kind;
 use xiangyi_proto::pack::{PackDoc, PackKey, STARTER};
@@ -35,6 +36,8 @@ pub struct Law {
     keys: Vec<PackKey>,
     /// How many packs were there when they were last read.
     known: AtomicI64,
+    /// One reads at a time, so that an older reading never comes in force after a newer one.
+    loading: Mutex<()>,
     /// Trials that run here.
     pub jobs: Jobs,
 }
@@ -49,6 +52,7 @@ impl Law {
             keys: own.chain(trusted).collect(),
             key,
             known: AtomicI64::new(0),
+            loading: Mutex::new(()),
             jobs: Jobs::default(),
         }
     }
@@ -171,17 +175,19 @@ async fn ship(app: &App, doc: &PackDoc) -> Result<(), StartError> {
 /// # Errors
 /// When one is not believed or not sound: the former ones stay in force then.
 pub async fn load(app: &App) -> Result<(), StartError> {
+    let _one_at_a_time = app.law.loading.lock().await;
     let mut tx = app.db.read().await?;
     let rows = packs::all(&mut tx).await?;
     drop(tx);
-    let count = i64::try_from(rows.len()).unwrap_or(i64::MAX);
-    app.law.known.store(count, Ordering::Relaxed);
     let read = rows.iter().map(|row| app.law.read(row));
     let compiled = read.collect::<Result<Vec<_>, _>>()?;
     app.writer.put_packs(PackSet::new(compiled));
     for row in rows.iter().filter(|row| !row.told) {
         tell(app, row).await?;
     }
+    // Last, so that whatever failed before is tried again at the ticker's next look.
+    let count = i64::try_from(rows.len()).unwrap_or(i64::MAX);
+    app.law.known.store(count, Ordering::Relaxed);
     Ok(())
 }
 
@@ -213,16 +219,15 @@ async fn tell(app: &App, row: &PackRow) -> Result<(), StartError> {
     });
     let record = own_record(Kind::RulePack, id, &row.region, "", body, app.clock.now());
     let work = Work::Record(Box::new(record));
-    if app
-        .writer
-        .write(shard, work)
-        .await
-        .iter()
-        .all(Result::is_ok)
-    {
-        let mut tx = app.db.write().await?;
-        packs::told(&mut tx, &row.region, row.version).await?;
-        tx.commit().await?;
+    let written = app.writer.write(shard, work).await;
+    if written.iter().any(Result::is_err) {
+        return Err(format!(
+            "pack {}@{} did not reach its stream",
+            row.region, row.version
+        )
+        .into());
     }
-    Ok(())
+    let mut tx = app.db.write().await?;
+    packs::told(&mut tx, &row.region, row.version).await?;
+    Ok(tx.commit().await?)
 }

@@ -4,7 +4,7 @@
 //! publishes it publishes what they have read. Publishing changes no stored record.
 
 use serde_json::Value;
-use xiangyi_proto::limits::PACK_DRAFTS_MAX;
+use xiangyi_proto::limits::{PACK_DRAFTS_MAX, VERSIONS_AHEAD_MAX};
 use xiangyi_proto::pack::PackDoc;
 use xiangyi_proto::role::Role;
 use xiangyi_sync::policy::{self, PackFault};
@@ -114,7 +114,8 @@ pub async fn propose(
     let others = packs::drafts(&mut tx, &draft.region).await?;
     let published = newest(&mut tx, &draft.region).await?;
     let above = |version: i64| version < draft.version;
-    let grows = above(published) && others.iter().all(|other| above(other.version));
+    let near = draft.version <= published.saturating_add(VERSIONS_AHEAD_MAX);
+    let grows = near && above(published) && others.iter().all(|other| above(other.version));
     if !grows || !packs::draft(&mut tx, &draft).await? {
         return Err(NotDone::Version);
     }

@@ -147,6 +147,8 @@ enum Tried {
 impl Tried {
     fn question(&self) -> Option<(Question<'_>, Uuid, Kind)> {
         match self {
+            // No pack says anything of an order report, and no trial tells that there is one.
+            Self::Stored(record) if record.kind == Kind::OrderReport => None,
             Self::Stored(record) => Some((kinds::question_of(record), record.id, record.kind)),
             Self::Held(item) => {
                 let (kind, body) = (item.kind?, item.mutation.body.as_ref()?);

@@ -133,7 +133,11 @@ pub fn compile(doc: &PackDoc) -> Result<CompiledPack, Vec<PackFault>> {
             ));
         }
         faults.extend(wording::faults(doc, rule));
-        pack.add(doc, rule, &mut faults);
+        // What is too long is not even parsed: depth is paid for with the stack.
+        let length = rule.when.as_ref().map_or(0, String::len);
+        if length <= wording::WHEN_BYTES_MAX {
+            pack.add(doc, rule, &mut faults);
+        }
     }
     if faults.is_empty() {
         Ok(pack)

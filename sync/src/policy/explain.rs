@@ -1,9 +1,11 @@
 //! Why a record got its answer: every rule that spoke with what made it speak, and every signal
-//! that was weighed and stayed quiet.
+//! whose matter it was and that was decided to be somebody else's doing.
 //!
 //! For a learned signal the words of the text that counted most, for and against; for a condition
 //! the condition. Rules over facts of other records are named and not run. For reviewers and for
 //! authors of packs: it repeats parts of the text.
+
+use std::collections::BTreeSet;
 
 use serde::Serialize;
 use xiangyi_proto::pack::{Class, DangerState, PackDoc};
@@ -136,8 +138,12 @@ fn reason(
 /// Signals of the record's kind whose gate was passed and whose decider was not.
 fn quiet(doc: &PackDoc, pack: &CompiledPack, q: &Question, texts: &[Told]) -> Vec<Heard> {
     let of_kind = doc.rules.iter().filter(|rule| rule.kinds.contains(&q.kind));
-    let names = of_kind.filter_map(|rule| rule.mentions.as_deref());
-    let pairs = names.flat_map(|name| texts.iter().map(move |told| (name, told)));
+    let names: BTreeSet<&str> = of_kind
+        .filter_map(|rule| rule.mentions.as_deref())
+        .collect();
+    let pairs = names
+        .into_iter()
+        .flat_map(|name| texts.iter().map(move |told| (name, told)));
     let all = pairs.filter_map(|(name, told)| heard(pack, name, told));
     all.filter(|heard| heard.gate > 0 && heard.decide <= 0)
         .collect()
@@ -146,6 +152,9 @@ fn quiet(doc: &PackDoc, pack: &CompiledPack, q: &Question, texts: &[Told]) -> Ve
 fn heard(pack: &CompiledPack, name: &str, told: &Told) -> Option<Heard> {
     let (signals, group) = pack.lexicons.weights(pack.lexicons.index(name)?)?;
     let plain = &told.heard.plain;
+    if !Signals::asks(plain) {
+        return None;
+    }
     let (gate, decide) = signals.margins(&signals.sums(plain), group);
     Some(Heard {
         lexicon: name.to_owned(),

@@ -114,6 +114,13 @@ impl PackSet {
         noted.collect::<Vec<_>>().join(" ")
     }
 
+    /// The clause of a rule in the newest pack that has it.
+    pub fn clause(&self, rule: &str) -> Option<&str> {
+        let mut rules = self.packs.iter().rev().flat_map(|pack| &pack.rules);
+        let rule = rules.find(|known| known.text.id == rule)?;
+        Some(rule.text.clause.as_str())
+    }
+
     /// The title of a rule in the newest pack that has it: Chinese, English.
     pub fn title(&self, rule: &str) -> Option<(String, String)> {
         let mut rules = self.packs.iter().rev().flat_map(|pack| &pack.rules);

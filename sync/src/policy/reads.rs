@@ -6,6 +6,11 @@
 
 use std::collections::BTreeSet;
 
+/// Lists within each other that a condition may go through: 60 participants by 60 are 3,600 steps.
+const LOOPS_MAX: usize = 2;
+/// What a loop names: its sum and its element.
+const NAMES_A_LOOP: usize = 2;
+
 use cel::common::ast::{CallExpr, ComprehensionExpr, Expr, IdedExpr, LiteralValue, operators};
 use xiangyi_proto::kinds::Type;
 
@@ -218,8 +223,21 @@ impl<'a> Reader<'a> {
                 (Type::List(_), Some(element)) => Known::Place(element, None),
                 _ => return self.fault(at, "only lists can be gone through"),
             },
-            _ => Known::Other,
+            // Lists of its own within each other would let a condition count for ever.
+            _ if self.loops.is_empty() => Known::Other,
+            _ => {
+                return self.fault(
+                    at,
+                    "within another list only the record's can be gone through",
+                );
+            }
         };
+        if self.loops.len() >= LOOPS_MAX * NAMES_A_LOOP {
+            return self.fault(
+                at,
+                "at most two lists can be gone through within each other",
+            );
+        }
         if over.iter_var2.is_some() {
             return self.fault(at, "only lists can be gone through");
         }

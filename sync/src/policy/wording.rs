@@ -3,13 +3,16 @@
 //! A message is the rule's own or a shared one, then the closing words of its verdict, then the
 //! note that the rule is derived. Chinese first, English second; nothing here is evaluated.
 
+use serde_json::Value;
 use xiangyi_proto::pack::{Basis, MessageDoc, PackDoc, RuleDoc, RuleVerdict, StatefulRule, Words};
 
 use super::RuleText;
 use super::fault::PackFault;
 
 /// Bytes of a condition; the longest of the starter pack has 300.
-const WHEN_BYTES_MAX: usize = 2_000;
+pub const WHEN_BYTES_MAX: usize = 2_000;
+/// Elements of a parameter: conditions go through them for each record.
+const PARAM_LIST_MAX: usize = 1_000;
 /// What a worker can do instead.
 const INSTEAD: &[&str] = &["split", "work_time", "appeal"];
 /// Whose closing words a pack can give.
@@ -50,6 +53,13 @@ pub fn faults(doc: &PackDoc, rule: &RuleDoc) -> Vec<PackFault> {
         .is_none_or(|when| when.len() <= WHEN_BYTES_MAX);
     need(short, "when", "is longer than 2,000 bytes");
     need(!rule.kinds.is_empty(), "kinds", "names no kind");
+    let long = |value: &Value| {
+        value
+            .as_array()
+            .is_some_and(|list| list.len() > PARAM_LIST_MAX)
+    };
+    let lists = !rule.params.values().any(long);
+    need(lists, "params", "has a list of more than 1,000");
     let tests = [
         rule.when.is_some(),
         rule.mentions.is_some(),

@@ -36,7 +36,10 @@ pub fn print(corpus: &Corpus, scored: &[Scored], errors: bool) {
     tables(&groups, &by_writer, &by_group);
     let mut pooled = Counts::default();
     by_group.iter().for_each(|counts| pooled.join(*counts));
-    let each: Vec<f64> = by_writer.iter().map(|(_, all, ..)| all.f1()).collect();
+    let labelled = by_writer
+        .iter()
+        .filter(|(_, all, ..)| all.found + all.missed > 0);
+    let each: Vec<f64> = labelled.map(|(_, all, ..)| all.f1()).collect();
     let (mean, off) = interval(&each);
     let danger = groups
         .iter()
@@ -129,7 +132,7 @@ fn interval(values: &[f64]) -> (f64, f64) {
     (mean, WIDE * (spread / count).sqrt())
 }
 
-/// Judges three writers by 2, 4, 8 … of the others.
+/// Judges three writers by ever more of the others.
 pub fn curve(corpus: &Corpus, read: &[Vec<(u32, bool)>]) {
     let notes = &corpus.notes;
     let groups = model::groups(notes);
@@ -142,7 +145,10 @@ pub fn curve(corpus: &Corpus, read: &[Vec<(u32, bool)>]) {
         "| writers learned from | labelled notes | F1 on {} |\n|---|---|---|",
         judged.join(", ")
     );
-    for count in [1, 2, 4, 8, 12, others.len()] {
+    let counts = [1, 2, 4, 8, 12]
+        .into_iter()
+        .filter(|count| *count < others.len());
+    for count in counts.chain([others.len()]) {
         let taught = &others[others.len() - count..];
         let scored = folds::fold(corpus, read, &judged, &|writer| {
             taught.iter().any(|own| own == writer)
@@ -155,12 +161,15 @@ pub fn curve(corpus: &Corpus, read: &[Vec<(u32, bool)>]) {
             .iter()
             .filter(|one| notes[one.note].writer != GENERATED)
             .collect();
-        let limits = folds::choose(notes, &groups, &own);
         let mut all = Counts::default();
-        folds::measure(notes, &groups, &own, &limits, false)
-            .groups
-            .iter()
-            .for_each(|counts| all.join(*counts));
+        for writer in judged {
+            // The limits of each are chosen on the other two.
+            let (its, others): (Vec<&Scored>, Vec<&Scored>) =
+                own.iter().partition(|one| notes[one.note].writer == writer);
+            let limits = folds::choose(notes, &groups, &others);
+            let measured = folds::measure(notes, &groups, &its, &limits, false);
+            measured.groups.iter().for_each(|counts| all.join(*counts));
+        }
         println!("| {count} | {labelled} | {:.3} |", all.f1());
     }
 }

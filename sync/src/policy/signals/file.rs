@@ -105,9 +105,7 @@ fn known(numbers: &[u32]) -> Vec<u64> {
 }
 
 fn slots(numbers: &[u32]) -> Vec<Slot> {
-    let size = (numbers.len() + numbers.len() / 4)
-        .next_power_of_two()
-        .max(2);
+    let size = (numbers.len() + numbers.len() / 4 + 1).next_power_of_two();
     let mut slots = vec![Slot { number: 0, row: 0 }; size];
     for (row, number) in (1_u32..).zip(numbers) {
         let mut at = *number as usize & (size - 1);

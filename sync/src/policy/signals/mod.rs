@@ -122,9 +122,14 @@ impl Signals {
         self.reach(sums.size)
     }
 
+    /// Says whether a plain text is long enough for weights to be asked.
+    pub fn asks(plain: &str) -> bool {
+        plain.chars().filter(|c| c.is_alphanumeric()).count() >= LETTERS_MIN
+    }
+
     /// The groups that a plain text mentions, one bit each.
     pub fn mentioned(&self, plain: &str) -> u64 {
-        if plain.chars().filter(|c| c.is_alphanumeric()).count() < LETTERS_MIN {
+        if !Self::asks(plain) {
             return 0;
         }
         let sums = self.sums(plain);
