@@ -160,3 +160,17 @@ fn what_was_learned_is_found_again() {
     );
     assert!(score.warned * 100 <= all.len(), "{}", score.warned);
 }
+
+/// A stored list outlives the weights it was published with.
+#[test]
+fn a_pack_whose_weights_are_gone_is_judged_with_those_that_are_here() {
+    let mut doc = read(STARTER).expect("the starter pack reads");
+    assert!(!policy::with_weights_that_are_here(&mut doc));
+    doc.signals = Some("0".repeat(64));
+    assert!(
+        policy::compile(&doc).is_err(),
+        "a new pack must name known weights"
+    );
+    assert!(policy::with_weights_that_are_here(&mut doc));
+    assert!(policy::compile(&doc).is_ok());
+}

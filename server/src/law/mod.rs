@@ -104,7 +104,16 @@ impl Law {
         let (signature, signer) = (row.signature.as_deref(), row.signer.as_deref());
         signed::verify(&document, &row.region, signature, signer, &self.keys)
             .map_err(|why| of(untrusted(why, signer)))?;
-        let doc: PackDoc = serde_json::from_value(document).map_err(|why| of(why.to_string()))?;
+        let mut doc: PackDoc =
+            serde_json::from_value(document).map_err(|why| of(why.to_string()))?;
+        if policy::with_weights_that_are_here(&mut doc) {
+            let (pack, version) = (row.region.as_str(), row.version);
+            tracing::warn!(
+                pack,
+                version,
+                "judged with the weights of this build: its own are gone"
+            );
+        }
         if doc.pack != row.region || doc.version != row.version {
             return Err(of(
                 "签名属于另一版。the document is another version's".to_owned()

@@ -146,6 +146,17 @@ pub fn compile(doc: &PackDoc) -> Result<CompiledPack, Vec<PackFault>> {
     }
 }
 
+/// Puts the weights that ship in place of others that a stored pack names: a build carries one file
+/// of them, and a county must not stand still because its list is older. Says whether it did.
+pub fn with_weights_that_are_here(doc: &mut PackDoc) -> bool {
+    let (Some(named), Ok(shipped)) = (&mut doc.signals, signals::shipped()) else {
+        return false;
+    };
+    let other = *named != shipped.digest;
+    named.clone_from(&shipped.digest);
+    other
+}
+
 /// The weights that a pack names; others than those that ship come with a release.
 fn signals(doc: &PackDoc) -> Result<Option<Arc<Signals>>, PackFault> {
     let Some(digest) = &doc.signals else {

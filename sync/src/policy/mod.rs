@@ -44,7 +44,7 @@ use xiangyi_proto::verdict::RuleRef;
 pub use alerts::Alert;
 pub use catalogue::{catalogue, class_of, service};
 pub use check::{PackReport, check, read};
-pub use compile::{CompiledPack, compile};
+pub use compile::{CompiledPack, compile, with_weights_that_are_here};
 pub use diff::{Difference, Way, diff};
 pub use exempt::{Exempted, Exemption};
 pub use explain::{Explained, Heard, Reason, Word, explain};
