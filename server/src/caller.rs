@@ -32,10 +32,15 @@ pub struct Caller {
 impl Caller {
     /// Whether one of these roles holds now at a unit, or above it.
     pub fn is_one_of(&self, roles: &[Role], unit: &str, now: i64) -> bool {
-        self.grants.iter().any(|grant| {
-            roles.contains(&grant.role) && unit.starts_with(&grant.unit) && grant.holds_at(now)
-        })
+        is_one_of(&self.grants, roles, unit, now)
     }
+}
+
+/// Whether grants give one of these roles now at a unit, or above it.
+pub fn is_one_of(grants: &[Granted], roles: &[Role], unit: &str, now: i64) -> bool {
+    grants.iter().any(|grant| {
+        roles.contains(&grant.role) && unit.starts_with(&grant.unit) && grant.holds_at(now)
+    })
 }
 
 /// Somebody with a token of ours. Whether the session still holds is for the database to say;

@@ -10,7 +10,7 @@ use xiangyi_proto::role::Role;
 use xiangyi_proto::time::{MINUTE_MS, Millis};
 use xiangyi_proto::verdict::{Notice, RuleRef, Verdict, VerdictName};
 
-use crate::policy::{self, Fact, Hit, Judgement, Question, RuleText};
+use crate::policy::{self, Fact, Hit, Judgement, Question};
 use crate::wants::id_at;
 use crate::world::{Admitted, Env, Record, Refusal, World};
 use crate::{apply, digest, kinds, merge};
@@ -90,10 +90,7 @@ pub fn gate(
 
 /// The facts a question needs and no others, whatever else its batch has loaded.
 fn facts_for(world: &World, item: &Admitted, asked: &Question<'_>) -> Vec<Fact> {
-    let keys = policy::facts_wanted(asked);
-    let fits =
-        |fact: &&Fact| fact.record != item.mutation.id && keys.iter().any(|key| fact.is_under(key));
-    let mut facts: Vec<Fact> = world.facts.iter().filter(fits).cloned().collect();
+    let mut facts = policy::facts_chosen(&world.facts, asked, item.mutation.id);
     // What an activity asks for stands in the activity, which is here.
     if asked.kind == Kind::SignUp
         && let Some(activity) = id_at(asked.record.get("activity")).and_then(|id| world.live(id))
@@ -153,20 +150,9 @@ fn without(mut body: Value, at: BTreeSet<String>) -> Value {
     body
 }
 
-/// A rule as it is cited.
-pub fn rule_ref(rule: &RuleText) -> RuleRef {
-    RuleRef {
-        pack: rule.pack.clone(),
-        version: rule.version,
-        id: rule.id.clone(),
-        clause: rule.clause.clone(),
-        basis: rule.basis.clone(),
-    }
-}
-
 fn notice(hit: &Hit) -> Notice {
     Notice {
-        rule: rule_ref(&hit.rule),
+        rule: hit.rule.cited(),
         verdict: hit.verdict.name().to_owned(),
         at: hit.at.clone(),
         message: hit.rule.message_zh.clone(),
@@ -177,7 +163,7 @@ fn notice(hit: &Hit) -> Notice {
 /// A verdict that cites a rule, its name still to be set.
 pub fn cited(item: &Admitted, hit: &Hit) -> Verdict {
     let mut verdict = Verdict::bare(item.mutation.n, item.mutation.id, VerdictName::Rejected);
-    verdict.rule = Some(rule_ref(&hit.rule));
+    verdict.rule = Some(hit.rule.cited());
     verdict.at = hit.at.clone();
     verdict.message = Some(hit.rule.message_zh.clone());
     verdict.message_en = Some(hit.rule.message_en.clone());

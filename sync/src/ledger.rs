@@ -4,8 +4,8 @@
 //! than three authors is merged with its like into "the others" of the level above, and "the
 //! others" takes in the smallest published branch until three authors are behind it. What comes out
 //! is a partition: every refusal stands in exactly one cell and there are no totals beside them, so
-//! no difference of two published numbers gives a small cell back. A month with fewer than three
-//! authors in the whole county is not published at all.
+//! no difference of two numbers of one answer gives a small cell back. A month with fewer than
+//! three authors in the whole county is not published at all.
 
 use std::collections::{BTreeMap, BTreeSet};
 

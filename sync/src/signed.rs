@@ -1,8 +1,8 @@
 //! Signed documents: what exactly is signed, and whether a signature is somebody's.
 //!
 //! A document is signed in its canonical form: members sorted by name, no spaces, texts escaped
-//! as JSON must and no further, numbers as they are written shortest. Server and phone check with
-//! the same function; who is trusted is each one's own list.
+//! as JSON must and no further, numbers as serde_json writes them (a real number keeps its `.0`).
+//! Server and phone check with the same function; who is trusted is each one's own list.
 
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 use serde_json::Value;

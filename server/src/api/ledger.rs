@@ -1,8 +1,9 @@
 //! `GET /v1/refusals/ledger`: what is refused most, and by whose order; never by worker.
 //!
 //! Reviewers see the cells as they are. Others get whole months that are over, merged by
-//! `xiangyi_sync::ledger`, so that neither a cell nor a difference of cells, of months or of two
-//! days' answers points at one or two people.
+//! `xiangyi_sync::ledger`, so that no cell, nor a difference of cells of one answer, points at one
+//! or two people. A refusal after a hold counts in the month in which the record came: asked again,
+//! a published month may differ by it.
 
 use axum::Json;
 use axum::extract::State;

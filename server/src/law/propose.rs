@@ -13,6 +13,7 @@ use xiangyi_sync::world::Granted;
 
 use super::load;
 use crate::app::App;
+use crate::caller::is_one_of;
 use crate::store::packs::{self, DraftRow, PackRow};
 use crate::store::{StoreError, Tx};
 
@@ -37,10 +38,7 @@ impl Person<'_> {
     /// Whether one of these roles holds now at a region, or above it. A county's people are
     /// nobody in the province's law.
     pub fn may(&self, roles: &[Role], region: &str, now: i64) -> bool {
-        let holds = |grant: &Granted| {
-            roles.contains(&grant.role) && region.starts_with(&grant.unit) && grant.holds_at(now)
-        };
-        self.grants.iter().any(holds)
+        is_one_of(self.grants, roles, region, now)
     }
 }
 
@@ -112,7 +110,7 @@ pub async fn propose(
     };
     let mut tx = app.db.write().await?;
     let others = packs::drafts(&mut tx, &draft.region).await?;
-    let published = newest(&mut tx, &draft.region).await?;
+    let published = packs::newest(&mut tx, &draft.region).await?;
     let above = |version: i64| version < draft.version;
     let near = draft.version <= published.saturating_add(VERSIONS_AHEAD_MAX);
     let grows = near && above(published) && others.iter().all(|other| above(other.version));
@@ -125,13 +123,6 @@ pub async fn propose(
     }
     tx.commit().await?;
     Ok((draft.region, draft.version))
-}
-
-/// The highest version of a region; 0 when there is none.
-async fn newest(tx: &mut Tx, region: &str) -> Result<i64, StoreError> {
-    let rows = packs::all(tx).await?;
-    let own = rows.iter().filter(|row| row.region == region);
-    Ok(own.map(|row| row.version).max().unwrap_or(0))
 }
 
 /// A draft of a region.
@@ -180,7 +171,7 @@ pub async fn publish(
     app.law.read(&row).map_err(|error| {
         NotDone::Unsound(vec![PackFault::of_pack("document", error.to_string())])
     })?;
-    if newest(&mut tx, region).await? >= version || !packs::add(&mut tx, &row).await? {
+    if packs::newest(&mut tx, region).await? >= version || !packs::add(&mut tx, &row).await? {
         return Err(NotDone::Version);
     }
     packs::drop_drafts(&mut tx, region, version).await?;

@@ -18,7 +18,7 @@ use xiangyi_proto::pack::PackDoc;
 use xiangyi_proto::region;
 use xiangyi_proto::time::{Millis, day_of_text, day_start};
 use xiangyi_sync::kinds;
-use xiangyi_sync::policy::{self, Change, CompiledPack, Fact, Question, Trial};
+use xiangyi_sync::policy::{self, Change, CompiledPack, Question, Trial};
 use xiangyi_sync::world::{Admitted, Record, World};
 
 use crate::app::App;
@@ -287,7 +287,7 @@ impl WhatIf {
             let mut found = Vec::new();
             for one in &page {
                 if let Some((q, record, kind)) = one.question() {
-                    let own = facts_for(&facts, &q, record);
+                    let own = policy::facts_chosen(&facts, &q, record);
                     if let Some(change) = trial.change(&q, &own) {
                         let held = matches!(one, Tried::Held(..));
                         let (kind, unit) = (kind.name(), q.unit.to_owned());
@@ -335,13 +335,6 @@ async fn blocking<T: Send + 'static>(
 ) -> Result<T, Broken> {
     let done = tokio::task::spawn_blocking(work).await;
     done.map_err(|_| Broken::Judge)
-}
-
-/// The facts a question needs, never the record's own.
-fn facts_for(facts: &[Fact], q: &Question, record: Uuid) -> Vec<Fact> {
-    let keys = policy::facts_wanted(q);
-    let fits = |fact: &&Fact| fact.record != record && keys.iter().any(|key| fact.is_under(key));
-    facts.iter().filter(fits).cloned().collect()
 }
 
 fn told(change: Change) -> Told {

@@ -29,6 +29,17 @@ pub async fn all(tx: &mut Tx) -> Result<Vec<PackRow>, StoreError> {
     Ok(on!(tx, |c| sqlx::query_as(ALL).fetch_all(c).await)?)
 }
 
+/// Index: the primary key of `pack`.
+const NEWEST: &str = "SELECT COALESCE(MAX(version), 0) FROM pack WHERE region = $1";
+
+/// The highest version of a region; 0 when there is none.
+pub async fn newest(tx: &mut Tx, region: &str) -> Result<i64, StoreError> {
+    Ok(on!(tx, |c| sqlx::query_scalar(NEWEST)
+        .bind(region)
+        .fetch_one(c)
+        .await)?)
+}
+
 const COUNT: &str = "SELECT COUNT(*) FROM pack";
 
 /// How many packs are published; there are only ever more.

@@ -1,6 +1,7 @@
 //! What the county sees: counts from rollups, the ledger of refusals, who was heard when.
 //!
-//! Everything here costs the same at ten thousand and at ten million records.
+//! Counts from rollups cost the same at ten thousand and at ten million records; refusals of months
+//! and office days grow with what was refused and with the days on duty that are stored.
 
 use sqlx::FromRow;
 use xiangyi_proto::ids::Shard;

@@ -75,8 +75,9 @@ pub struct Word {
 
 /// Explains what one pack says of a record.
 pub fn explain(doc: &PackDoc, q: &Question) -> Result<Explained, Vec<PackFault>> {
-    let pack = compile(doc)?;
-    let judgement = PackSet::new(vec![compile(doc)?]).judge(q);
+    let packs = PackSet::new(vec![compile(doc)?]);
+    let pack = packs.all().next().expect("it was put in");
+    let judgement = packs.judge(q);
     let texts = texts(q);
     let mut rules = Vec::new();
     for danger in &judgement.danger {
@@ -85,11 +86,11 @@ pub fn explain(doc: &PackDoc, q: &Question) -> Result<Explained, Vec<PackFault>>
             DangerState::Suspected => "danger: suspected",
         };
         let at = vec![danger.at.clone()];
-        rules.push(reason(doc, &pack, &danger.rule, state, at, &texts));
+        rules.push(reason(doc, pack, &danger.rule, state, at, &texts));
     }
     for hit in &judgement.hits {
         let (verdict, at) = (hit.verdict.name(), hit.at.clone());
-        rules.push(reason(doc, &pack, &hit.rule, verdict, at, &texts));
+        rules.push(reason(doc, pack, &hit.rule, verdict, at, &texts));
     }
     let of_kind = doc.rules.iter().filter(|rule| rule.kinds.contains(&q.kind));
     let stateful = of_kind.filter(|rule| rule.stateful.is_some());
@@ -99,7 +100,7 @@ pub fn explain(doc: &PackDoc, q: &Question) -> Result<Explained, Vec<PackFault>>
             .severest()
             .map_or("none", |verdict| verdict.name()),
         class: Class::name(judgement.class),
-        quiet: quiet(doc, &pack, q, &texts),
+        quiet: quiet(doc, pack, q, &texts),
         lifted: lifted.map(|lifted| lifted.rule.id.clone()).collect(),
         not_looked_at: stateful.map(|rule| rule.id.clone()).collect(),
         rules,

@@ -49,7 +49,8 @@ pub use diff::{Difference, Way, diff};
 pub use exempt::{Exempted, Exemption};
 pub use explain::{Explained, Heard, Reason, Word, explain};
 pub use facts::{
-    Fact, FactKey, FactKind, account_keys, facts_made, facts_wanted, terms_of, whole_time,
+    Fact, FactKey, FactKind, account_keys, facts_chosen, facts_made, facts_wanted, terms_of,
+    whole_time,
 };
 pub use fault::PackFault;
 pub use lexicon::Lexicons;

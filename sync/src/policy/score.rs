@@ -12,7 +12,7 @@ use xiangyi_proto::pack::{PackDoc, RuleVerdict};
 use xiangyi_proto::region::TOWNSHIP_DIGITS;
 use xiangyi_proto::time::{MINUTE_MS, TimeQuality, day_of_text, day_start};
 
-use super::{CompiledPack, PackFault, PackSet, Question, compile};
+use super::{PackFault, PackSet, Question, compile};
 
 /// A note: with a group and a label, or ordinary.
 #[derive(Debug, Clone, Deserialize)]
@@ -89,8 +89,9 @@ impl Counts {
 
 /// Scores the signals of a pack on notes.
 pub fn score(doc: &PackDoc, notes: &[Note]) -> Result<Score, Vec<PackFault>> {
-    let pack = compile(doc)?;
-    let judge = PackSet::new(vec![compile(doc)?]);
+    let packs = PackSet::new(vec![compile(doc)?]);
+    let said =
+        |text: &str, group: &str| packs.all().any(|pack| pack.lexicons.mentions(text, group));
     let unit = unit_under(&doc.pack);
     let day = day_of_text(&doc.effective.from).unwrap_or_default();
     let mut groups: BTreeMap<&str, Counts> = BTreeMap::new();
@@ -98,10 +99,10 @@ pub fn score(doc: &PackDoc, notes: &[Note]) -> Result<Score, Vec<PackFault>> {
     for note in notes {
         if let Some(group) = &note.group {
             let hit = note.hit.unwrap_or(false);
-            let said = said(&pack, &note.text, group);
+            let said = said(&note.text, group);
             groups.entry(group).or_default().add(said, hit);
         } else {
-            let answer = answer(&judge, &unit, day_start(day), &note.text);
+            let answer = answer(&packs, &unit, day_start(day), &note.text);
             false_alarms += usize::from(answer > Some(RuleVerdict::Warn));
             warned += usize::from(answer == Some(RuleVerdict::Warn));
         }
@@ -123,10 +124,6 @@ pub fn score(doc: &PackDoc, notes: &[Note]) -> Result<Score, Vec<PackFault>> {
         false_alarms,
         warned,
     })
-}
-
-fn said(pack: &CompiledPack, text: &str, group: &str) -> bool {
-    pack.lexicons.mentions(text, group)
 }
 
 /// A township under a region, whatever its level.

@@ -342,7 +342,7 @@ impl Model {
             // A margin is (threshold passed) x reach x whole / step, in 1/1024.
             let back = |margin: i64, quantized: &Quantized| {
                 let whole = REACH_ONCE.powf(-LENGTH_POWER) / LENGTH_SCALE;
-                margin as f64 / signals.reach_of(&sums) as f64 / whole * quantized.step[group]
+                margin as f64 / signals.reach(&sums) as f64 / whole * quantized.step[group]
             };
             Limits {
                 gate: back(gate, &self.gate),

@@ -18,7 +18,7 @@ use xiangyi_proto::time::{DAY_MS, Millis, day_number, day_start};
 use crate::geo;
 
 pub use made::{facts_made, terms_of};
-pub use wanted::{facts_wanted, whole_time};
+pub use wanted::{facts_chosen, facts_wanted, whole_time};
 
 /// What a fact is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -45,7 +45,7 @@ pub enum FactKind {
     ClientVisit = 10,
     /// A confirmed place; key is the person, the span is the session's.
     Busy = 11,
-    /// What an activity asks of those who sign up, `age_min,certificate`; key is its record id.
+    /// What an activity asks of those who sign up, `age_min|certificate`; key is its record id.
     /// Taken from the activity itself and never stored.
     Terms = 12,
 }

@@ -1,9 +1,10 @@
 //! Which facts a question needs.
 
+use xiangyi_proto::ids::RecordId;
 use xiangyi_proto::kinds::Kind;
 use xiangyi_proto::time::{HOUR_MS, Millis, day_of_text, day_start};
 
-use super::{FactKey, FactKind, account, day_of, fix_note, states_a_record, text, texts};
+use super::{Fact, FactKey, FactKind, account, day_of, fix_note, states_a_record, text, texts};
 use crate::kinds::photos_in;
 use crate::policy::Question;
 
@@ -21,6 +22,13 @@ pub fn facts_wanted(q: &Question) -> Vec<FactKey> {
         Kind::WorkTime => of_work_time(q),
         _ => Vec::new(),
     }
+}
+
+/// Those of some facts that a question needs, never the record's own.
+pub fn facts_chosen(facts: &[Fact], q: &Question, own: RecordId) -> Vec<Fact> {
+    let keys = facts_wanted(q);
+    let fits = |fact: &&Fact| fact.record != own && keys.iter().any(|key| fact.is_under(key));
+    facts.iter().filter(fits).cloned().collect()
 }
 
 /// A key over all times.

@@ -108,18 +108,13 @@ impl Signals {
     /// By how much the gate and the decider of a group pass their limits; both positive when the
     /// group is mentioned.
     pub fn margins(&self, sums: &Sums, group: usize) -> (i64, i64) {
-        let reach = self.reach(sums.size);
+        let reach = self.reach(sums);
         let limits = &self.groups[group];
         let margin = |sum: i32, limit: i32| i64::from(sum) * WHOLE - i64::from(limit) * reach;
         (
             margin(sums.sums[2 * group], limits.gate),
             margin(sums.sums[2 * group + 1], limits.decide),
         )
-    }
-
-    /// By how many thousandths (of 1,024) limits reach for a text with these sums.
-    pub fn reach_of(&self, sums: &Sums) -> i64 {
-        self.reach(sums.size)
     }
 
     /// Says whether a plain text is long enough for weights to be asked.
@@ -187,9 +182,9 @@ impl Signals {
         }
     }
 
-    /// How far a limit reaches for a text of this size: long texts gather more of both.
-    fn reach(&self, size: usize) -> i64 {
-        let step = (size / STEP).min(self.frame.reach.len() - 1);
+    /// How far limits reach for a text with these sums, in 1/1024: long texts gather more.
+    pub fn reach(&self, sums: &Sums) -> i64 {
+        let step = (sums.size / STEP).min(self.frame.reach.len() - 1);
         i64::from(self.frame.reach[step])
     }
 }
