@@ -45,6 +45,11 @@ impl Key {
         Self(format!("renditions/{shard}/{sha256}/{name}.jpg"))
     }
 
+    /// The name as a path below a folder.
+    pub fn name(&self) -> &str {
+        &self.0
+    }
+
     fn path(&self) -> Path {
         Path::from(self.0.as_str())
     }

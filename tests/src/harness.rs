@@ -77,6 +77,11 @@ impl Harness {
         Self::on(config, Clock::fixed(START), scratch).await
     }
 
+    /// A server on what is there already; whoever made it keeps it.
+    pub async fn over(config: Config, clock: Clock) -> Self {
+        Self::on(config, clock, Scratch::new("server")).await
+    }
+
     async fn on(config: Config, clock: Clock, scratch: Scratch) -> Self {
         PROVIDER.call_once(|| {
             // Another suite of this process may have been first.

@@ -116,6 +116,14 @@ fn key(dir: &Path, name: &str, entropy: &Entropy) -> Result<[u8; 32], RootsError
 }
 
 fn make(dir: &Path, name: &str, key: &[u8; 32]) -> std::io::Result<()> {
+    put(dir, name, format!("{}\n", hex::encode(key)).as_bytes())
+}
+
+/// Writes a key file for its owner only: beside its place, synced, renamed.
+///
+/// # Errors
+/// When the folder cannot be written.
+pub fn put(dir: &Path, name: &str, text: &[u8]) -> std::io::Result<()> {
     let beside = dir.join(format!(".{name}.new"));
     let mut open = fs::OpenOptions::new();
     let mut file = open
@@ -124,7 +132,7 @@ fn make(dir: &Path, name: &str, key: &[u8; 32]) -> std::io::Result<()> {
         .truncate(true)
         .mode(0o600)
         .open(&beside)?;
-    writeln!(file, "{}", hex::encode(key))?;
+    file.write_all(text)?;
     file.sync_all()?;
     fs::rename(&beside, dir.join(name))?;
     fs::File::open(dir)?.sync_all()

@@ -1,5 +1,6 @@
 //! The command line: one file per command.
 
+mod backup;
 pub mod demo;
 mod demo_album;
 mod demo_check;
@@ -34,6 +35,14 @@ enum Command {
     Serve(ServeArgs),
     /// Bring the tables up to date.
     Migrate(Place),
+    /// Say what a server would run with, or why it would not start.
+    CheckConfig(Place),
+    /// Copy everything into a folder, beside a running server, and check the copy.
+    Backup(backup::BackupArgs),
+    /// Put a backup into an empty place; phones read everything anew.
+    Restore(backup::RestoreArgs),
+    /// Check that everything stored adds up.
+    Verify(backup::VerifyArgs),
     /// People and their grants.
     #[command(subcommand)]
     People(people::People),
@@ -110,6 +119,10 @@ pub fn run(cli: Cli) -> ExitCode {
                 runtime.block_on(serve::run(config))
             }
             Command::Migrate(place) => runtime.block_on(serve::migrate(place.config()?)),
+            Command::CheckConfig(place) => backup::check_config(&place),
+            Command::Backup(args) => runtime.block_on(backup::backup(&args)),
+            Command::Restore(args) => runtime.block_on(backup::restore(&args)),
+            Command::Verify(args) => runtime.block_on(backup::check(&args)),
             Command::People(people) => runtime.block_on(people::run(people)),
             Command::Pack(pack) => runtime.block_on(pack::run(pack)),
             Command::Phone(args) => runtime.block_on(phone::run(*args)),

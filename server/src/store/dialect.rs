@@ -133,6 +133,14 @@ impl Db {
         Err(StoreError::Address)
     }
 
+    /// Opens a database in one file, whatever the engine of the others; made if absent.
+    ///
+    /// # Errors
+    /// When the file cannot be used.
+    pub async fn file(path: &std::path::Path) -> Result<Self, StoreError> {
+        open_file(&format!("sqlite:{}", path.display())).await
+    }
+
     /// Begins the transaction of a writer.
     ///
     /// # Errors
@@ -239,6 +247,18 @@ pub struct Dual {
     pub sqlite: &'static str,
     pub postgres: &'static str,
 }
+
+/// Every column of every table in its order, for `copy`. The migrations' own table is each
+/// engine's, and so are statistics.
+pub(super) const COLUMNS: Dual = Dual {
+    sqlite: "SELECT m.name, p.name, p.type FROM sqlite_master m, pragma_table_info(m.name) p \
+             WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite%' AND m.name NOT LIKE '_sqlx%' \
+             ORDER BY m.name, p.cid",
+    postgres: "SELECT CAST(table_name AS TEXT), CAST(column_name AS TEXT), \
+               CAST(data_type AS TEXT) FROM information_schema.columns \
+               WHERE table_schema = current_schema() AND table_name NOT LIKE '\\_sqlx%' \
+               ORDER BY table_name, ordinal_position",
+};
 
 impl Tx {
     /// The words of a statement on this engine.

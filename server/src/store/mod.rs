@@ -4,8 +4,11 @@
 //! `&mut Tx` and never commit; whoever opened the transaction does. No decision is made here
 //! beyond what a condition in SQL can say, and no engine is named outside `dialect`.
 
+pub mod audit;
 pub mod batch;
 pub mod bulk;
+pub mod chain;
+pub mod copy;
 pub mod dialect;
 pub mod feed;
 pub mod keys;

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 use xiangyi_proto::ids::Shard;
 use xiangyi_sync::effects::{Effects, LogWrite, RollupDelta, RollupKey, RowWrite};
@@ -11,6 +10,7 @@ use xiangyi_sync::sums::Sum;
 use xiangyi_sync::world::{Claim, Held, Refusal, Slot};
 
 use super::bulk::Bulk;
+use super::chain::{Link, link};
 use super::keys::{self, KeySet};
 use super::shards::StreamIds;
 use super::{StoreError, Tx};
@@ -158,16 +158,25 @@ async fn log(
     log: &[LogWrite],
     chain: &[u8],
 ) -> Result<Vec<u8>, StoreError> {
-    let mut hash = Sha256::new();
-    hash.update(chain);
+    let mut chain = chain.to_vec();
     let mut writes = Vec::with_capacity(log.len());
-    for row in log {
+    let mut lines: Vec<&LogWrite> = log.iter().collect();
+    // As they will be read when the chain is checked.
+    lines.sort_unstable_by_key(|row| row.seq);
+    for row in lines {
         let answer = serde_json::to_string(&row.verdict).expect("a verdict can be written");
-        hash.update(row.seq.to_be_bytes());
-        hash.update(row.device.as_bytes());
-        hash.update(row.n.to_be_bytes());
-        hash.update(row.digest);
-        hash.update(answer.as_bytes());
+        let line = Link {
+            seq: row.seq,
+            device: &row.device,
+            n: row.n,
+            digest: &row.digest,
+            record: row.record.as_bytes(),
+            author: &row.author,
+            unit: &row.unit,
+            received_at: row.received_at,
+            answer: &answer,
+        };
+        chain = link(&chain, &line);
         writes.push((row, answer));
     }
     bulk!(tx, LOG, &writes, |query, write| {
@@ -192,7 +201,7 @@ async fn log(
             .bind(row.key.as_deref())
             .bind(row.key.as_ref().map(|_| row.digest.as_slice()))
     });
-    Ok(hash.finalize().to_vec())
+    Ok(chain)
 }
 
 async fn forget(

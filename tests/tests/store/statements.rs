@@ -9,7 +9,15 @@ use xiangyi_tests::engine::Engine;
 use xiangyi_tests::texts::{self, Text};
 
 /// Lists of keys, and tables so small that reading all of them is meant.
-const FINE: [&str; 6] = ["json_each", "2-ROW", "CONSTANT", "pack", "shard", "stream"];
+const FINE: [&str; 7] = [
+    "json_each",
+    "2-ROW",
+    "CONSTANT",
+    "backup",
+    "pack",
+    "shard",
+    "stream",
+];
 
 #[tokio::test]
 async fn every_text_can_be_prepared_on_both_engines() {
@@ -63,7 +71,9 @@ async fn no_text_scans_a_table_that_grows() {
         panic!("it is a file")
     };
     let mut scans = BTreeSet::new();
-    for text in texts::of_the_store() {
+    // Who checks everything reads everything, and only by a command.
+    let all = texts::of_the_store().into_iter();
+    for text in all.filter(|text| !["audit.rs COUNTS", "audit.rs PLACES"].contains(&&*text.name)) {
         let sql = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {}", text.sqlite));
         for row in sqlx::query(sql)
             .fetch_all(tx.connection())

@@ -1,0 +1,136 @@
+//! `xiangyi backup`, `restore`, `verify` and `check-config`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::Place;
+use super::people::open;
+use crate::app::StartError;
+use crate::backup::{make, restore, verify};
+use crate::clock::Clock;
+use crate::config::PhotoStore;
+
+#[derive(Debug, Args)]
+pub struct BackupArgs {
+    #[command(flatten)]
+    place: Place,
+    /// Folder of the backups; each gets a folder of its own below.
+    #[arg(long)]
+    to: PathBuf,
+    /// Folder, elsewhere, into which the keys are copied.
+    #[arg(long)]
+    keys_to: Option<PathBuf>,
+    /// How many backups stay; all when absent.
+    #[arg(long)]
+    keep: Option<usize>,
+}
+
+#[derive(Debug, Args)]
+pub struct RestoreArgs {
+    #[command(flatten)]
+    place: Place,
+    /// One backup: the folder named by its moment.
+    #[arg(long)]
+    from: PathBuf,
+    /// Folder of the keys; not needed when they lie in the data folder.
+    #[arg(long)]
+    keys: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    #[command(flatten)]
+    place: Place,
+    /// Leave the photographs out: reading them all takes long.
+    #[arg(long)]
+    without_photos: bool,
+}
+
+/// Makes a backup beside a running server.
+pub async fn backup(args: &BackupArgs) -> Result<(), StartError> {
+    if args
+        .keys_to
+        .as_ref()
+        .is_some_and(|keys| keys.starts_with(&args.to))
+    {
+        let why = "密钥不能与备份放在一起。keys must lie elsewhere than the backups";
+        return Err(why.into());
+    }
+    let app = open(&args.place).await?;
+    let made = make::make(&app, &args.to, args.keep).await?;
+    println!("已备份 backed up to {}", made.folder.display());
+    println!(
+        "{} 行 rows, {} 字节 bytes; {} 张照片 photographs, {} 张是新的 of them new; \
+         已核对 checked",
+        made.manifest.rows(),
+        made.bytes,
+        made.manifest.photos,
+        made.copied
+    );
+    let own = args.place.config()?.data.join("keys");
+    match &args.keys_to {
+        Some(to) => {
+            restore::copy_keys(&own, to)?;
+            println!("密钥 keys: {}", to.display());
+        }
+        None => println!(
+            "密钥没有备份，请另存 the keys are not in it; keep a copy elsewhere: {}",
+            own.display()
+        ),
+    }
+    Ok(())
+}
+
+/// Restores a backup into an empty place.
+pub async fn restore(args: &RestoreArgs) -> Result<(), StartError> {
+    let config = args.place.config()?;
+    config.check()?;
+    eprintln!("数据库 database: {}", config.database_told());
+    let now = Clock::system().now();
+    let done = restore::restore(&config, &args.from, args.keys.as_deref(), now).await?;
+    println!(
+        "已恢复 restored: {} 行 rows, {} 张照片 photographs; 已核对 checked",
+        done.manifest.rows(),
+        done.photos
+    );
+    if done.missing > 0 {
+        println!("缺 {} 张照片 photographs are missing", done.missing);
+    }
+    println!("手机会重新下载一次 phones will read their streams anew");
+    Ok(())
+}
+
+/// Checks everything that is stored.
+pub async fn check(args: &VerifyArgs) -> Result<(), StartError> {
+    let app = open(&args.place).await?;
+    let mut faults = verify::database(&app.db, &app.sealer).await?;
+    if !args.without_photos {
+        let photos = verify::photographs(&app, &mut faults).await?;
+        println!("{photos} 张照片 photographs");
+    }
+    for fault in &faults {
+        println!("{fault}");
+    }
+    if faults.is_empty() {
+        println!("全部相符 everything adds up");
+        return Ok(());
+    }
+    Err(format!("{} 处不符 faults", faults.len()).into())
+}
+
+/// Says what a server would run with, or why it would not start.
+pub fn check_config(place: &Place) -> Result<(), StartError> {
+    let config = place.config()?;
+    config.check()?;
+    println!("listen    {}", config.listen);
+    println!("data      {}", config.data.display());
+    println!("database  {}", config.database_told());
+    let photos = match config.photos.store {
+        PhotoStore::Folder => config.data.join("photos").display().to_string(),
+        PhotoStore::S3 => format!("s3 {}", config.photos.s3.bucket.unwrap_or_default()),
+    };
+    println!("photos    {photos}");
+    println!("设置可用 the settings can be used");
+    Ok(())
+}
