@@ -8,12 +8,12 @@ use xiangyi_proto::pack::STARTER;
 use xiangyi_sync::policy::{self, read, signals};
 
 /// Writers of all groups, in the order in which they wrote.
-const WRITERS: [&str; 20] = [
+const WRITERS: [&str; 25] = [
     "a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "q", "r", "s", "t", "u",
-    "w",
+    "v", "w", "z", "aa", "ab", "ac",
 ];
 /// Writers of the groups of danger only.
-const DANGER_WRITERS: [&str; 3] = ["o", "p", "x"];
+const DANGER_WRITERS: [&str; 4] = ["o", "p", "x", "ad"];
 /// Short remarks as they stand in a record's other texts: reasons, plans, answers.
 const REMARKS: &str = "y-plain";
 /// Writers who wrote no ordinary notes.
