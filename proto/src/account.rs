@@ -12,6 +12,9 @@ use crate::role::Role;
 pub struct SignIn {
     pub telephone: String,
     pub password: String,
+    /// Six digits of the authenticator app, where the person has set one up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub second_factor: Option<String>,
     /// Also set an HttpOnly cookie, for a browser.
     #[serde(default)]
     pub cookie: bool,
@@ -47,6 +50,64 @@ pub struct PersonCard {
 pub struct RoleAt {
     pub role: Role,
     pub unit: String,
+}
+
+/// `POST /v1/me/password`.
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewPassword {
+    pub password: String,
+    pub new_password: String,
+}
+
+/// A session, as its person sees it.
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct SessionCard {
+    pub id: String,
+    pub created_at: i64,
+    pub expires_at: i64,
+    /// The one that asks.
+    pub current: bool,
+}
+
+/// `GET /v1/me/sessions`.
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Sessions {
+    pub sessions: Vec<SessionCard>,
+}
+
+/// A registered phone, as its person sees it.
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct DeviceCard {
+    pub id: String,
+    /// `active` or `revoked`.
+    pub state: String,
+    pub registered_at: i64,
+    pub last_seen_at: Option<i64>,
+    pub waiting_records: Option<i64>,
+    pub waiting_photos: Option<i64>,
+}
+
+/// `GET /v1/me/devices`.
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Devices {
+    pub devices: Vec<DeviceCard>,
+}
+
+/// `POST /v1/me/second-factor`: what the authenticator app takes; shown once.
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct SecondFactor {
+    /// Base32.
+    pub secret: String,
+    /// `otpauth://…`, for a picture of squares.
+    pub uri: String,
+}
+
+/// `POST /v1/me/second-factor/confirm` and `DELETE /v1/me/second-factor`.
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Code {
+    pub code: String,
 }
 
 /// `POST /v1/devices`.

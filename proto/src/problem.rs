@@ -118,6 +118,12 @@ codes! {
         "规则包要由另一个人发布；提出的人不能自己发布。" "Another person must publish the pack; whoever proposed it cannot.";
     WHAT_IF_BUSY "what-if-busy" 429 true
         "正在试算另一份规则包，请等它算完再试。" "Another rule pack is being tried out. Try again when it is done.";
+    SECOND_FACTOR "second-factor" 401 false
+        "请输入身份验证器上的六位数字。" "Enter the six digits of your authenticator app.";
+    SECOND_FACTOR_NEEDED "second-factor-needed" 403 false
+        "您的岗位要先设置第二重验证，再使用其他功能。" "Your role needs a second factor. Set one up first.";
+    SECOND_FACTOR_SET "second-factor-set" 409 false
+        "已经设置了第二重验证；要换新的，请先取消。" "A second factor is set up already. Take it away first.";
     RECORD_REJECTED "record-rejected" 422 false
         "这条记录不能作为服务记录，见说明。" "This cannot stand as a service record; see the verdict.";
     RECORD_INVALID "record-invalid" 422 false
@@ -213,6 +219,16 @@ pub const FIELD_CODES: &[(&str, &str, &str)] = &[
         "pack-fault",
         "规则包的这一处不能用，说明见英文。",
         "This place of the rule pack cannot be used.",
+    ),
+    (
+        "password-short",
+        "密码至少要十位。",
+        "A password has at least ten characters.",
+    ),
+    (
+        "password-guessable",
+        "这个密码太容易猜到，请换一个。",
+        "This password is easily guessed. Take another.",
     ),
     ("unit-unknown", "没有这个单位。", "There is no such unit."),
 ];

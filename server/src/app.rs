@@ -58,6 +58,8 @@ pub struct Parts {
     pub lines: Lines,
     /// Cookies are for TLS only, except on loopback.
     pub secure_cookies: bool,
+    /// Roles beyond a station need a second factor.
+    pub second_factor_required: bool,
 }
 
 impl Deref for App {
@@ -113,6 +115,7 @@ impl App {
             staging: Staging::open(&config.data)?,
             darkroom: Darkroom::default(),
             lines: config.lines,
+            second_factor_required: config.accounts.second_factor_required,
             secure_cookies: !config.listen.ip().is_loopback(),
         }));
         law::start(&app).await?;

@@ -25,6 +25,7 @@ pub struct Config {
     pub database: Database,
     pub photos: Photos,
     pub packs: Packs,
+    pub accounts: Accounts,
     pub log: Log,
     /// Demo people and codes; loopback only, never in a file.
     #[serde(skip)]
@@ -51,6 +52,14 @@ pub struct Database {
 pub struct Packs {
     /// Region code → Ed25519 public keys in hexadecimal.
     pub trusted: BTreeMap<String, Vec<String>>,
+}
+
+/// How people sign in.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Accounts {
+    /// Roles that read beyond one station sign in with a second factor.
+    pub second_factor_required: bool,
 }
 
 /// Where photographs are kept.
@@ -143,6 +152,7 @@ impl Default for Config {
             database: Database::default(),
             photos: Photos::default(),
             packs: Packs::default(),
+            accounts: Accounts::default(),
             log: Log::default(),
             demo: false,
             demo_volunteers: 0,

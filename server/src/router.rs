@@ -16,8 +16,8 @@ use xiangyi_proto::limits::{INFLATED_BYTES_MAX, PHOTO_BYTES_MAX};
 use xiangyi_proto::problem;
 
 use crate::api::{
-    devices, escalated, exchange, health, hub, kpis, ledger, live, me, openapi, packs, photos,
-    records, sessions, today, uploads, what_if,
+    account, devices, escalated, exchange, health, hub, kpis, ledger, live, me, openapi, packs,
+    photos, records, sessions, today, uploads, what_if,
 };
 use crate::app::App;
 use crate::lines;
@@ -71,6 +71,14 @@ routes! {
     "POST"   "/v1/sessions/refresh"   Anybody  SMALL   => post(sessions::refresh);
     "POST"   "/v1/devices"            SignedIn SMALL   => post(devices::register);
     "GET"    "/v1/me"                 SignedIn 0       => get(me::me);
+    "GET"    "/v1/me/sessions"        SignedIn 0       => get(account::list_sessions);
+    "DELETE" "/v1/me/sessions/{id}"   SignedIn SMALL   => delete(account::end_session);
+    "GET"    "/v1/me/devices"         SignedIn 0       => get(account::list_devices);
+    "DELETE" "/v1/me/devices/{id}"    SignedIn SMALL   => delete(account::end_device);
+    "POST"   "/v1/me/password"        SignedIn SMALL   => post(account::set_password);
+    "POST"   "/v1/me/second-factor"   SignedIn SMALL   => post(account::start_factor);
+    "DELETE" "/v1/me/second-factor"   SignedIn SMALL   => delete(account::end_factor);
+    "POST"   "/v1/me/second-factor/confirm" SignedIn SMALL => post(account::confirm_factor);
     "POST"   "/v1/sync"               SignedIn RECORDS => post(exchange::exchange);
     "POST"   "/v1/sync/wait"          SignedIn SMALL   => post(exchange::wait);
     "GET"    "/v1/today"              SignedIn 0       => get(today::today);

@@ -73,6 +73,7 @@ export const today = (unit) => call("GET", `/v1/today?unit=${encodeURIComponent(
 export const signOut = () => call("DELETE", "/v1/sessions");
 
 /** Opens a session by cookie; the tokens in the answer are dropped unread. */
-export async function signIn(telephone, password) {
-  await call("POST", "/v1/sessions", { telephone, password, cookie: true });
+export async function signIn(telephone, password, code) {
+  const factor = code ? { second_factor: code } : {};
+  await call("POST", "/v1/sessions", { telephone, password, cookie: true, ...factor });
 }

@@ -86,11 +86,17 @@ async function trySignIn(form) {
     return () => t("fill_both");
   }
   try {
-    await signIn(telephone, password);
+    await signIn(telephone, password, form.elements.code.value.trim());
     openFor(await askMe());
     return null;
   } catch (problem) {
     if (!(problem instanceof Problem)) throw problem;
+    const asksForCode = problem.body.code === "second-factor";
+    if (asksForCode) {
+      part(form, "factor").hidden = false;
+      form.elements.code.select();
+      return () => problem.words;
+    }
     if (problem.status === 401) form.elements.password.select();
     return () => signInSentence(problem);
   }

@@ -16,6 +16,7 @@ const WORDS = {
 
   telephone: ["手机号", "Telephone"],
   password: ["密码", "Password"],
+  code: ["身份验证器上的六位数字", "Six digits of the authenticator app"],
   sign_in: ["登录", "Sign in"],
   signing_in: ["正在登录…", "Signing in…"],
   sign_out: ["退出", "Sign out"],

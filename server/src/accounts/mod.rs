@@ -7,4 +7,5 @@ pub mod addresses;
 pub mod password;
 pub mod roots;
 pub mod seal;
+pub mod second_factor;
 pub mod tokens;

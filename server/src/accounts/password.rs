@@ -64,6 +64,18 @@ impl Passwords {
     }
 }
 
+impl Passwords {
+    /// The stored form of a password, off the runtime's threads.
+    pub async fn hash(&self, password: String, entropy: Entropy) -> Option<String> {
+        let permit = Arc::clone(&self.gate).acquire_owned().await.ok()?;
+        let hashed = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            hash(&password, &entropy)
+        });
+        hashed.await.ok()
+    }
+}
+
 fn held(spare: &Mutex<Vec<Memory>>) -> MutexGuard<'_, Vec<Memory>> {
     spare.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -85,6 +97,42 @@ fn verify(password: &str, hash: &str, memory: &mut Memory) -> Option<bool> {
     Some(Output::new(&out).ok()? == wanted)
 }
 
+/// Characters of a password, at least: with the delays between tries, more than are ever guessed.
+const CHARS_MIN: usize = 10;
+/// Different characters, at least.
+const DIFFERENT_MIN: usize = 5;
+/// Beginnings and runs of the keyboard that are guessed first.
+const GUESSED: [&str; 8] = [
+    "1234567890",
+    "0123456789",
+    "qwertyuiop",
+    "password",
+    "abcdefghij",
+    "iloveyou",
+    "shegong",
+    "woaini",
+];
+
+/// The code of what is wrong with a new password, if anything is. No rule asks for kinds of
+/// characters: they are answered with `Aa1!`.
+pub fn fault(password: &str) -> Option<&'static str> {
+    if password.chars().count() < CHARS_MIN {
+        return Some("password-short");
+    }
+    let lower = password.to_lowercase();
+    let mut different: Vec<char> = lower.chars().collect();
+    different.sort_unstable();
+    different.dedup();
+    let is_number = lower.chars().all(|c| c.is_ascii_digit());
+    let telephone = is_number && lower.len() == 11;
+    let guessed = GUESSED.iter().any(|run| {
+        // What is left beside the run must still be worth something.
+        lower.contains(run) && lower.chars().count() < run.len() + CHARS_MIN / 2
+    });
+    let guessable = different.len() < DIFFERENT_MIN || telephone || guessed;
+    guessable.then_some("password-guessable")
+}
+
 /// The stored form of a password.
 pub fn hash(password: &str, entropy: &Entropy) -> String {
     let salt = SaltString::encode_b64(&entropy.bytes::<16>()).expect("16 bytes are a salt");
@@ -103,6 +151,27 @@ mod tests {
     use futures::FutureExt as _;
 
     use super::*;
+
+    #[test]
+    fn what_is_guessed_first_is_no_password() {
+        for (password, code) in [
+            ("", Some("password-short")),
+            ("短的密码", Some("password-short")),
+            ("123456789", Some("password-short")),
+            ("1234567890", Some("password-guessable")),
+            ("a1234567890", Some("password-guessable")),
+            ("13800000001", Some("password-guessable")),
+            ("aaaaaaaaaaaa", Some("password-guessable")),
+            ("ababababab", Some("password-guessable")),
+            ("Password2026", Some("password-guessable")),
+            ("qwertyuiop1", Some("password-guessable")),
+            ("松雅湖边的晚饭很好吃", None),
+            ("tulip-wagon-42", None),
+            ("1234567890 with a tail", None),
+        ] {
+            assert_eq!(fault(password), code, "{password}");
+        }
+    }
 
     #[tokio::test]
     async fn many_checks_share_a_little_memory() {

@@ -32,6 +32,9 @@ pub struct Claims {
     /// Says that this token came out as a cookie and is good as nothing else.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub cookie: bool,
+    /// Good for one's own account only, until a second factor is set up.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub limited: bool,
     pub iat: i64,
     pub exp: i64,
 }
@@ -147,6 +150,7 @@ mod tests {
             sid: String::new(),
             dev: String::new(),
             cookie: false,
+            limited: false,
             iat: 0,
             exp,
         }

@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 use axum::Json;
 use serde_json::{Map, Value, json};
 use utoipa::{PartialSchema, ToSchema};
-use xiangyi_proto::account::{Me, Refresh, Registered, SignIn, SignedIn};
+use xiangyi_proto::account::{
+    Code, Devices, Me, NewPassword, Refresh, Registered, SecondFactor, Sessions, SignIn, SignedIn,
+};
 use xiangyi_proto::kinds::{Kind, Type};
 use xiangyi_proto::problem::{CODES, Problem};
 use xiangyi_sync::tree::{self, Node};
@@ -134,6 +136,14 @@ fn shapes(route: &Route, kind: Option<Kind>) -> (&'static str, Option<Value>, Op
             ("204", None, None)
         }
         ("POST", "/v1/photos") => ("201", None, None),
+        ("GET", "/v1/me/sessions") => ("200", None, Some(reference("Sessions"))),
+        ("GET", "/v1/me/devices") => ("200", None, Some(reference("Devices"))),
+        ("POST", "/v1/me/password") => ("204", Some(reference("NewPassword")), None),
+        ("POST", "/v1/me/second-factor") => ("200", None, Some(reference("SecondFactor"))),
+        ("POST", "/v1/me/second-factor/confirm") | ("DELETE", "/v1/me/second-factor") => {
+            ("204", Some(reference("Code")), None)
+        }
+        ("DELETE", "/v1/me/sessions/{id}" | "/v1/me/devices/{id}") => ("204", None, None),
         ("GET", "/v1/me") => ("200", None, Some(reference("Me"))),
         ("POST", "/v1/packs") => ("201", Some(proposal()), Some(json!({ "type": "object" }))),
         ("GET", "/v1/packs") => ("200", None, Some(json!({ "type": "array" }))),
@@ -258,17 +268,25 @@ fn of_reports(path: &str) -> Vec<Value> {
 fn schemas() -> Map<String, Value> {
     let mut all = Map::new();
     let mut parts = Vec::new();
-    SignIn::schemas(&mut parts);
-    SignedIn::schemas(&mut parts);
-    Registered::schemas(&mut parts);
-    Me::schemas(&mut parts);
-    Problem::schemas(&mut parts);
-    parts.push((SignIn::name().into_owned(), SignIn::schema()));
-    parts.push((SignedIn::name().into_owned(), SignedIn::schema()));
-    parts.push((Refresh::name().into_owned(), Refresh::schema()));
-    parts.push((Registered::name().into_owned(), Registered::schema()));
-    parts.push((Me::name().into_owned(), Me::schema()));
-    parts.push((Problem::name().into_owned(), Problem::schema()));
+    macro_rules! add {
+        ($($wire:ty),*) => { $(
+            <$wire>::schemas(&mut parts);
+            parts.push((<$wire>::name().into_owned(), <$wire>::schema()));
+        )* };
+    }
+    add!(
+        SignIn,
+        SignedIn,
+        Refresh,
+        Registered,
+        Me,
+        Sessions,
+        Devices,
+        NewPassword,
+        SecondFactor,
+        Code,
+        Problem
+    );
     for (name, schema) in parts {
         all.insert(name, serde_json::to_value(schema).unwrap_or_default());
     }

@@ -17,17 +17,18 @@ use sha2::{Digest as _, Sha256};
 use xiangyi_proto::account::{PersonCard, Refresh, RoleAt, SignIn, SignedIn};
 use xiangyi_proto::problem;
 use xiangyi_proto::time::{DAY_MS, HOUR_MS};
+use xiangyi_sync::world::Granted;
 
-use super::{body, devices};
-use crate::accounts::addresses;
+use super::{account, body, devices};
 use crate::accounts::tokens::{ACCESS_MS, COOKIE_MS, Claims};
+use crate::accounts::{addresses, second_factor};
 use crate::app::App;
 use crate::caller::{COOKIE, Caller};
 use crate::lines::Peer;
 use crate::problem::ApiError;
 use crate::store::people::PersonRow;
 use crate::store::throttle::{self, Try};
-use crate::store::{Tx, keys, people, sessions, views};
+use crate::store::{Tx, accounts, keys, people, sessions, views};
 
 /// A session that is not refreshed for so long ends: a phone in a drawer over the summer.
 const SESSION_MS: i64 = 90 * DAY_MS;
@@ -78,6 +79,11 @@ async fn signed_in_by(app: &App, ask: &SignIn, key: &[u8], now: i64) -> Result<R
     let fits = app.passwords.fits(ask.password.clone(), hash).await;
     let person = person.filter(|person| fits && person.state == "active");
     let person = person.ok_or(ApiError::new(problem::SIGN_IN_FAILED))?;
+    if has_factor(app, &person.id).await? {
+        let code = ask.second_factor.as_deref();
+        let code = code.ok_or(ApiError::new(problem::SECOND_FACTOR))?;
+        account::check(app, &person.id, code, false).await?;
+    }
     let mut tx = app.db.write().await?;
     throttle::forget(&mut tx, key).await?;
     let session = app.entropy.crockford(20);
@@ -86,15 +92,22 @@ async fn signed_in_by(app: &App, ask: &SignIn, key: &[u8], now: i64) -> Result<R
     let refresh = format!("{session}.{first}");
     let (hash, ends) = (hashed(&refresh), now + SESSION_MS);
     sessions::add(&mut tx, &session, &person.id, &device, &hash, now, ends).await?;
-    let answer = signed_in(app, &mut tx, &person, &session, &device, refresh).await?;
+    let (answer, limited) = signed_in(app, &mut tx, &person, &session, &device, refresh).await?;
     tx.commit().await?;
     let mut response = Json(answer).into_response();
     if ask.cookie {
-        let claims = claims(&person.id, &session, &device, now, true);
+        let mut claims = claims(&person.id, &session, &device, now, true);
+        claims.limited = limited;
         let cookie = cookie(app, &app.tokens.sign(&claims), COOKIE_MS);
         response.headers_mut().insert(header::SET_COOKIE, cookie);
     }
     Ok(response)
+}
+
+async fn has_factor(app: &App, person: &str) -> Result<bool, ApiError> {
+    let mut tx = app.db.read().await?;
+    let factor = accounts::factor(&mut tx, person).await?;
+    Ok(factor.is_some_and(|factor| factor.second_factor_at.is_some()))
 }
 
 /// Where a try comes from, if that is counted.
@@ -105,7 +118,11 @@ fn address(peer: Option<Extension<Peer>>, headers: &HeaderMap) -> Option<IpAddr>
     peer.and_then(|Extension(Peer(peer))| addresses::counted(peer, said))
 }
 
-async fn count_try(app: &App, key: &[u8], now: i64) -> Result<(), ApiError> {
+/// Counts a try under a key before it is looked at.
+///
+/// # Errors
+/// `throttled` when tries come too fast.
+pub async fn count_try(app: &App, key: &[u8], now: i64) -> Result<(), ApiError> {
     for _ in 0..LOOKS {
         let mut tx = app.db.write().await?;
         let after = |failures| now + delay_ms(failures);
@@ -116,6 +133,16 @@ async fn count_try(app: &App, key: &[u8], now: i64) -> Result<(), ApiError> {
         }
     }
     Err(ApiError::new(problem::THROTTLED).retry(1_000))
+}
+
+/// Forgets the tries under a key: one was right.
+///
+/// # Errors
+/// When the database does not take it.
+pub async fn forget_tries(app: &App, key: &[u8]) -> Result<(), ApiError> {
+    let mut tx = app.db.write().await?;
+    throttle::forget(&mut tx, key).await?;
+    Ok(tx.commit().await?)
 }
 
 /// Doubles from one second after the free tries.
@@ -166,7 +193,7 @@ pub async fn refresh(
         let person = person
             .filter(|person| person.state == "active")
             .ok_or_else(none)?;
-        let answer = signed_in(&app, &mut tx, &person, id, &session.device, next).await?;
+        let (answer, _) = signed_in(&app, &mut tx, &person, id, &session.device, next).await?;
         tx.commit().await?;
         return Ok(Json(answer));
     }
@@ -188,6 +215,7 @@ pub async fn sign_out(State(app): State<App>, caller: Caller) -> Result<Response
     Ok(response)
 }
 
+/// The answer to signing in, and whether the session is limited to the account.
 async fn signed_in(
     app: &App,
     tx: &mut Tx,
@@ -195,19 +223,23 @@ async fn signed_in(
     session: &str,
     device: &str,
     refresh_token: String,
-) -> Result<SignedIn, ApiError> {
+) -> Result<(SignedIn, bool), ApiError> {
     let now = app.clock.now();
     let name = name_of(app, tx, person).await?;
     let grants = views::grants(tx, &person.id).await?;
     let held = grants.into_iter().filter(|grant| grant.holds_at(now));
+    let held: Vec<Granted> = held.collect();
+    let limited = lacks_factor(app, tx, &person.id, &held).await?;
+    let held = held.into_iter();
     let roles = held
         .map(|grant| RoleAt {
             role: grant.role,
             unit: grant.unit,
         })
         .collect();
-    let claims = claims(&person.id, session, device, now, false);
-    Ok(SignedIn {
+    let mut claims = claims(&person.id, session, device, now, false);
+    claims.limited = limited;
+    let answer = SignedIn {
         person: PersonCard {
             id: person.id.clone(),
             name,
@@ -217,7 +249,23 @@ async fn signed_in(
         access_expires_at: claims.exp * 1_000,
         refresh_token,
         device: device.to_owned(),
-    })
+    };
+    Ok((answer, limited))
+}
+
+/// Whether somebody with a role beyond a station has no second factor where one is required.
+async fn lacks_factor(
+    app: &App,
+    tx: &mut Tx,
+    person: &str,
+    held: &[Granted],
+) -> Result<bool, ApiError> {
+    let is_wide = held.iter().any(|grant| second_factor::is_wide(grant.role));
+    if !app.second_factor_required || !is_wide {
+        return Ok(false);
+    }
+    let factor = accounts::factor(tx, person).await?;
+    Ok(factor.is_none_or(|factor| factor.second_factor_at.is_none()))
 }
 
 fn claims(person: &str, session: &str, device: &str, now: i64, cookie: bool) -> Claims {
@@ -227,6 +275,7 @@ fn claims(person: &str, session: &str, device: &str, now: i64, cookie: bool) -> 
         sid: session.to_owned(),
         dev: device.to_owned(),
         cookie,
+        limited: false,
         iat: now / 1_000,
         exp: (now + for_ms) / 1_000,
     }

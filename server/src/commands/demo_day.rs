@@ -132,7 +132,7 @@ async fn opened(
         let telephone = telephone(&name).ok_or_else(|| {
             Trouble::words("日程里有不认识的手机。", "The day names an unknown phone.")
         })?;
-        phone.sign_in(&telephone, demo::PASSWORD).await?;
+        phone.sign_in(&telephone, demo::PASSWORD, None).await?;
         phone.sync(ROUNDS_MAX).await?;
         Ok::<_, Trouble>((name, phone))
     });

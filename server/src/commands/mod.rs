@@ -5,6 +5,7 @@ pub mod demo;
 mod demo_album;
 mod demo_check;
 mod demo_day;
+mod device;
 mod judged;
 pub mod log;
 mod pack;
@@ -46,6 +47,9 @@ enum Command {
     /// People and their grants.
     #[command(subcommand)]
     People(people::People),
+    /// Phones of people.
+    #[command(subcommand)]
+    Device(device::Device),
     /// Rule packs.
     #[command(subcommand)]
     Pack(pack::Pack),
@@ -124,6 +128,7 @@ pub fn run(cli: Cli) -> ExitCode {
             Command::Restore(args) => runtime.block_on(backup::restore(&args)),
             Command::Verify(args) => runtime.block_on(backup::check(&args)),
             Command::People(people) => runtime.block_on(people::run(people)),
+            Command::Device(device) => runtime.block_on(device::run(device)),
             Command::Pack(pack) => runtime.block_on(pack::run(pack)),
             Command::Phone(args) => runtime.block_on(phone::run(*args)),
             Command::DemoDay(args) => runtime.block_on(demo_day::run(&args)),

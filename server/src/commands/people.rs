@@ -14,7 +14,7 @@ use crate::app::{App, StartError, own_record};
 use crate::clock::Clock;
 use crate::entropy::Entropy;
 use crate::store::people::{self, NewGrant, PersonRow};
-use crate::store::{keys, views};
+use crate::store::{accounts, keys, views};
 
 use crate::writer::Work;
 
@@ -36,6 +36,16 @@ pub enum People {
     Grant(GrantArgs),
     /// End a person's role at a unit.
     Revoke(GrantArgs),
+    /// Give a new first password; whatever is signed in as the person is signed out.
+    Password {
+        #[command(flatten)]
+        place: Place,
+        /// The person's telephone number.
+        telephone: String,
+        /// Take the second factor away too, for somebody whose authenticator is lost.
+        #[arg(long)]
+        without_second_factor: bool,
+    },
     /// List a person's grants.
     List {
         #[command(flatten)]
@@ -73,6 +83,11 @@ pub async fn run(command: People) -> Result<(), StartError> {
         } => add(&place, &telephone, &name).await,
         People::Grant(args) => change(&args, true).await,
         People::Revoke(args) => change(&args, false).await,
+        People::Password {
+            place,
+            telephone,
+            without_second_factor,
+        } => new_password(&place, &telephone, without_second_factor).await,
         People::List { place, telephone } => list(&place, &telephone).await,
     }
 }
@@ -101,6 +116,26 @@ async fn add(place: &Place, telephone: &str, name: &str) -> Result<(), StartErro
     }
     tx.commit().await?;
     println!("已添加 added {id}; 初始密码 first password {first}");
+    Ok(())
+}
+
+async fn new_password(
+    place: &Place,
+    telephone: &str,
+    without_factor: bool,
+) -> Result<(), StartError> {
+    let app = open(place).await?;
+    let person = person_of(&app, telephone).await?;
+    let first = app.entropy.crockford(PASSWORD_LETTERS);
+    let hash = password::hash(&first, &app.entropy);
+    let mut tx = app.db.write().await?;
+    accounts::set_password(&mut tx, &person, &hash).await?;
+    let ended = accounts::end_others(&mut tx, &person, "").await?;
+    if without_factor {
+        accounts::set_factor(&mut tx, &person, None).await?;
+    }
+    tx.commit().await?;
+    println!("新密码 new password {first}; 已退出 {ended} 处登录 sessions ended");
     Ok(())
 }
 

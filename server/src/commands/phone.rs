@@ -32,7 +32,13 @@ pub struct PhoneArgs {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// 登录 Sign in and register this phone.
-    SignIn { telephone: String, password: String },
+    SignIn {
+        telephone: String,
+        password: String,
+        /// Six digits of the authenticator app, where one is set up.
+        #[arg(long)]
+        code: Option<String>,
+    },
     /// 同步 Send what waits, pull what is new, send photographs.
     Sync {
         /// Exchanges at most.
@@ -77,8 +83,9 @@ async fn command(phone: &mut Handset, command: Command, clock: &Clock) -> Result
         Command::SignIn {
             telephone,
             password,
+            code,
         } => {
-            phone.sign_in(&telephone, &password).await?;
+            phone.sign_in(&telephone, &password, code).await?;
             if let Some(person) = phone.person() {
                 out::line(&format!("已登录 signed in: {} {}", person.id, person.name));
                 for at in &person.roles {

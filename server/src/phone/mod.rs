@@ -249,10 +249,16 @@ impl Handset {
     ///
     /// # Errors
     /// When the server does not know telephone and password, or something of another waits here.
-    pub async fn sign_in(&mut self, telephone: &str, password: &str) -> Result<(), Trouble> {
+    pub async fn sign_in(
+        &mut self,
+        telephone: &str,
+        password: &str,
+        code: Option<String>,
+    ) -> Result<(), Trouble> {
         let ask = SignIn {
             telephone: telephone.to_owned(),
             password: password.to_owned(),
+            second_factor: code,
             cookie: false,
         };
         let reply = self

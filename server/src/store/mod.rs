@@ -4,6 +4,7 @@
 //! `&mut Tx` and never commit; whoever opened the transaction does. No decision is made here
 //! beyond what a condition in SQL can say, and no engine is named outside `dialect`.
 
+pub mod accounts;
 pub mod audit;
 pub mod batch;
 pub mod bulk;

@@ -92,6 +92,7 @@ impl Line {
         let ask = SignIn {
             telephone: telephone.to_owned(),
             password: demo::PASSWORD.to_owned(),
+            second_factor: None,
             cookie: false,
         };
         let ask = self

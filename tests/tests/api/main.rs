@@ -1,5 +1,6 @@
 //! The HTTP interface, over real sockets: accounts, devices, bodies, routing.
 
+mod account;
 mod bodies;
 mod devices;
 mod disk;

@@ -343,3 +343,39 @@ async fn two_named_persons_put_a_pack_in_force_beside_a_running_server() {
     let rows = phone.does(&["show", "rows"]).await;
     assert!(rows.contains("规则包 rule_pack 430121"), "{rows}");
 }
+
+#[tokio::test]
+async fn a_forgotten_password_and_a_lost_phone_are_seen_to() {
+    let scratch = Scratch::new("process");
+    let serving = demo(scratch.path(), &[]).await;
+    let folder = scratch.path().join("data").display().to_string();
+    let phone = XIANGYI.hand(&scratch.path().join("phone"), &serving.base);
+    phone.does(&["sign-in", WORKER, PASSWORD]).await;
+    phone.does(&["sync"]).await;
+    let said = people(&folder, &["password", WORKER]).await;
+    let words: Vec<&str> = said.good().split_whitespace().collect();
+    let at = words.iter().position(|word| *word == "password");
+    let new = words[at.expect("it is named") + 1].trim_end_matches(';');
+    let again = XIANGYI.hand(&scratch.path().join("other"), &serving.base);
+    assert!(
+        !again
+            .run(&["sign-in", WORKER, PASSWORD])
+            .await
+            .bad()
+            .is_empty()
+    );
+    again.does(&["sign-in", WORKER, new]).await;
+
+    let device = |args: &[&str]| {
+        let all = ["device", args[0], "--data", &folder];
+        let all = all.iter().chain(&args[1..]);
+        all.map(|arg| (*arg).to_owned()).collect::<Vec<String>>()
+    };
+    let list = XIANGYI.run(&device(&["list", WORKER])).await;
+    let lost = list.good().split('\t').next().expect("a phone").to_owned();
+    XIANGYI.run(&device(&["revoke", &lost])).await.good();
+    let said = XIANGYI.run(&device(&["revoke", &lost])).await;
+    assert!(said.bad().contains("no such phone"), "{said:?}");
+    let list = XIANGYI.run(&device(&["list", WORKER])).await;
+    assert!(list.good().contains("revoked"), "{list:?}");
+}
