@@ -14,3 +14,4 @@ pub mod objects;
 pub mod program;
 pub mod scratch;
 pub mod texts;
+pub mod wechat;
