@@ -94,6 +94,38 @@ pub struct Devices {
     pub devices: Vec<DeviceCard>,
 }
 
+/// `POST /v1/sessions/wechat`.
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WeChatSignIn {
+    /// From `wx.login`.
+    pub code: String,
+    /// From the button that lets out the telephone number; only where nobody is bound yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phone_code: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub second_factor: Option<String>,
+}
+
+/// `POST /v1/me/wechat`.
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WeChatCode {
+    /// From `wx.login`.
+    pub code: String,
+}
+
+/// `POST /v1/me/messages`, and its answer.
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Consent {
+    /// A kind of message: `offer`.
+    pub what: String,
+    /// Consents that are kept; in the answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credits: Option<i64>,
+}
+
 /// `POST /v1/me/second-factor`: what the authenticator app takes; shown once.
 #[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct SecondFactor {

@@ -124,6 +124,16 @@ codes! {
         "您的岗位要先设置第二重验证，再使用其他功能。" "Your role needs a second factor. Set one up first.";
     SECOND_FACTOR_SET "second-factor-set" 409 false
         "已经设置了第二重验证；要换新的，请先取消。" "A second factor is set up already. Take it away first.";
+    WECHAT_CODE "wechat-code" 401 false
+        "微信登录码无效或已用过，请重新打开小程序再试。" "This code of WeChat is none or was used. Open the mini-program again.";
+    WECHAT_UNBOUND "wechat-unbound" 403 false
+        "这个微信还没有绑定账号，请用手机号登录一次，或授权手机号。" "No account is bound to this WeChat user. Sign in by telephone once, or let out your number.";
+    WECHAT_BOUND "wechat-bound" 409 false
+        "这个微信或这个账号已经绑定了另一方，请先解除绑定。" "This WeChat user or this account is bound to another. Unbind it first.";
+    WECHAT_BLOCKED "wechat-blocked" 403 false
+        "微信限制了这个用户，请用手机号和密码登录。" "WeChat has blocked this user. Sign in by telephone and password.";
+    WECHAT_SILENT "wechat-silent" 503 true
+        "微信暂时没有答复，请稍后再试，或用手机号登录。" "WeChat does not answer. Try again soon, or sign in by telephone.";
     RECORD_REJECTED "record-rejected" 422 false
         "这条记录不能作为服务记录，见说明。" "This cannot stand as a service record; see the verdict.";
     RECORD_INVALID "record-invalid" 422 false

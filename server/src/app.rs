@@ -28,6 +28,7 @@ use crate::regions::{self, Regions};
 use crate::store::dialect::Shape;
 use crate::store::shards::StreamIds;
 use crate::store::{Db, StoreError, keys};
+use crate::wechat::WeChat;
 use crate::writer::{Shared, Writer};
 
 /// Owner of a data key that seals nothing and shows at start whether the root key fits.
@@ -58,6 +59,8 @@ pub struct Parts {
     pub lines: Lines,
     /// Cookies are for TLS only, except on loopback.
     pub secure_cookies: bool,
+    /// The mini-program, if there is one.
+    pub wechat: Option<WeChat>,
     /// Roles beyond a station need a second factor.
     pub second_factor_required: bool,
 }
@@ -87,6 +90,7 @@ impl App {
         prepare(&db, config, &law).await?;
         let sealer = Sealer::new(&roots);
         confirm_keys(&db, &sealer, &entropy).await?;
+        let wechat = WeChat::open(&config.wechat, clock.clone())?;
         let live = Live::default();
         let shared = Shared {
             db: db.clone(),
@@ -97,6 +101,7 @@ impl App {
             places: Arc::new(regions::places()),
             live: live.clone(),
             stream_ids: Arc::new(StreamIds::default()),
+            messages: wechat.is_some(),
         };
         let app = Self(Arc::new(Parts {
             db,
@@ -116,6 +121,7 @@ impl App {
             darkroom: Darkroom::default(),
             lines: config.lines,
             second_factor_required: config.accounts.second_factor_required,
+            wechat,
             secure_cookies: !config.listen.ip().is_loopback(),
         }));
         law::start(&app).await?;

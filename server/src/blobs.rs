@@ -15,7 +15,7 @@ use xiangyi_proto::photo::Rendition;
 use xiangyi_proto::problem;
 
 use crate::app::StartError;
-use crate::config::{Config, PhotoStore, S3};
+use crate::config::{Config, PhotoStore, S3, secret};
 use crate::problem::ApiError;
 
 /// Tries beyond the first; a phone that gets `busy` repeats by itself.
@@ -119,10 +119,10 @@ impl Blobs {
 
 fn server(s3: &S3) -> Result<Arc<dyn ObjectStore>, StartError> {
     let (id, id_file) = (s3.access_key_id.as_ref(), s3.access_key_id_file.as_ref());
-    let id = S3::secret(id, id_file, "access_key_id")?;
+    let id = secret(id, id_file, "access_key_id")?;
     let key = s3.secret_access_key.as_ref();
     let key_file = s3.secret_access_key_file.as_ref();
-    let key = S3::secret(key, key_file, "secret_access_key")?;
+    let key = secret(key, key_file, "secret_access_key")?;
     let retry = RetryConfig {
         max_retries: RETRIES,
         retry_timeout: RETRY_FOR,

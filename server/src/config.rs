@@ -26,6 +26,7 @@ pub struct Config {
     pub photos: Photos,
     pub packs: Packs,
     pub accounts: Accounts,
+    pub wechat: WeChatSettings,
     pub log: Log,
     /// Demo people and codes; loopback only, never in a file.
     #[serde(skip)]
@@ -60,6 +61,92 @@ pub struct Packs {
 pub struct Accounts {
     /// Roles that read beyond one station sign in with a second factor.
     pub second_factor_required: bool,
+}
+
+/// The mini-program, if there is one.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct WeChatSettings {
+    pub app_id: Option<String>,
+    pub app_secret: Option<String>,
+    pub app_secret_file: Option<PathBuf>,
+    /// Without a slash at its end.
+    pub base_url: String,
+    /// Which state of the mini-program a message opens.
+    pub state: MiniProgram,
+    /// The message of an offered place.
+    pub offer: Option<Template>,
+}
+
+impl Default for WeChatSettings {
+    fn default() -> Self {
+        Self {
+            app_id: None,
+            app_secret: None,
+            app_secret_file: None,
+            base_url: "https://api.weixin.qq.com".to_owned(),
+            state: MiniProgram::Formal,
+            offer: None,
+        }
+    }
+}
+
+impl std::fmt::Debug for WeChatSettings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("WeChatSettings")
+            .field("app_id", &self.app_id)
+            .field("base_url", &self.base_url)
+            .finish_non_exhaustive()
+    }
+}
+
+impl WeChatSettings {
+    /// The secret of the mini-program.
+    ///
+    /// # Errors
+    /// When it is missing or cannot be read.
+    pub fn secret(&self) -> Result<String, ConfigError> {
+        let (value, file) = (self.app_secret.as_ref(), self.app_secret_file.as_ref());
+        let secret = secret(value, file, "wechat.app_secret")?;
+        let missing = || ConfigError("wechat.app_id needs wechat.app_secret".to_owned());
+        secret.ok_or_else(missing)
+    }
+}
+
+/// States of a mini-program.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MiniProgram {
+    #[default]
+    Formal,
+    Trial,
+    Developer,
+}
+
+/// A template of a subscribed message.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Template {
+    pub id: String,
+    /// The page that it opens.
+    #[serde(default)]
+    pub page: Option<String>,
+    /// The template's fields, such as `thing1`, and what stands in each.
+    pub fields: BTreeMap<String, Told>,
+}
+
+/// What a message may tell: nothing of a client, a worker or a record's text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Told {
+    /// The activity's title.
+    Activity,
+    /// When it begins.
+    StartsAt,
+    /// Until when the place may be taken.
+    AcceptBy,
+    /// What to do, in a few words.
+    Next,
 }
 
 /// Where photographs are kept.
@@ -153,6 +240,7 @@ impl Default for Config {
             photos: Photos::default(),
             packs: Packs::default(),
             accounts: Accounts::default(),
+            wechat: WeChatSettings::default(),
             log: Log::default(),
             demo: false,
             demo_volunteers: 0,
@@ -236,25 +324,23 @@ impl Config {
     }
 }
 
-impl S3 {
-    /// A secret given as a value or in a file, never both.
-    ///
-    /// # Errors
-    /// When both are given or the file cannot be read.
-    pub fn secret(
-        value: Option<&String>,
-        file: Option<&PathBuf>,
-        name: &str,
-    ) -> Result<Option<String>, ConfigError> {
-        match (value, file) {
-            (Some(_), Some(_)) => Err(ConfigError(format!(
-                "{name} and {name}_file are given both; keep one"
-            ))),
-            (Some(value), None) => Ok(Some(value.clone())),
-            (None, Some(file)) => std::fs::read_to_string(file)
-                .map(|text| Some(text.trim().to_owned()))
-                .map_err(|error| ConfigError(format!("cannot read {name}_file: {error}"))),
-            (None, None) => Ok(None),
-        }
+/// A secret given as a value or in a file, never both.
+///
+/// # Errors
+/// When both are given or the file cannot be read.
+pub fn secret(
+    value: Option<&String>,
+    file: Option<&PathBuf>,
+    name: &str,
+) -> Result<Option<String>, ConfigError> {
+    match (value, file) {
+        (Some(_), Some(_)) => Err(ConfigError(format!(
+            "{name} and {name}_file are given both; keep one"
+        ))),
+        (Some(value), None) => Ok(Some(value.clone())),
+        (None, Some(file)) => std::fs::read_to_string(file)
+            .map(|text| Some(text.trim().to_owned()))
+            .map_err(|error| ConfigError(format!("cannot read {name}_file: {error}"))),
+        (None, None) => Ok(None),
     }
 }

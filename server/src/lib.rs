@@ -29,6 +29,7 @@ pub mod store;
 pub mod tasks;
 pub mod ticker;
 pub mod units;
+pub mod wechat;
 pub mod writer;
 
 pub use commands::serve::serve;

@@ -17,7 +17,7 @@ use xiangyi_proto::problem;
 
 use crate::api::{
     account, devices, escalated, exchange, health, hub, kpis, ledger, live, me, openapi, packs,
-    photos, records, sessions, today, uploads, what_if,
+    photos, records, sessions, today, uploads, wechat, what_if,
 };
 use crate::app::App;
 use crate::lines;
@@ -69,6 +69,7 @@ routes! {
     "POST"   "/v1/sessions"           Anybody  SMALL   => post(sessions::sign_in);
     "DELETE" "/v1/sessions"           SignedIn SMALL   => delete(sessions::sign_out);
     "POST"   "/v1/sessions/refresh"   Anybody  SMALL   => post(sessions::refresh);
+    "POST"   "/v1/sessions/wechat"    Anybody  SMALL   => post(wechat::sign_in);
     "POST"   "/v1/devices"            SignedIn SMALL   => post(devices::register);
     "GET"    "/v1/me"                 SignedIn 0       => get(me::me);
     "GET"    "/v1/me/sessions"        SignedIn 0       => get(account::list_sessions);
@@ -79,6 +80,9 @@ routes! {
     "POST"   "/v1/me/second-factor"   SignedIn SMALL   => post(account::start_factor);
     "DELETE" "/v1/me/second-factor"   SignedIn SMALL   => delete(account::end_factor);
     "POST"   "/v1/me/second-factor/confirm" SignedIn SMALL => post(account::confirm_factor);
+    "POST"   "/v1/me/wechat"          SignedIn SMALL   => post(wechat::bind);
+    "DELETE" "/v1/me/wechat"          SignedIn SMALL   => delete(wechat::unbind);
+    "POST"   "/v1/me/messages"        SignedIn SMALL   => post(wechat::consent);
     "POST"   "/v1/sync"               SignedIn RECORDS => post(exchange::exchange);
     "POST"   "/v1/sync/wait"          SignedIn SMALL   => post(exchange::wait);
     "GET"    "/v1/today"              SignedIn 0       => get(today::today);

@@ -11,11 +11,13 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use tokio::sync::{mpsc, oneshot};
 use xiangyi_proto::ids::{PersonId, Seq, Shard};
 use xiangyi_proto::limits::COMMIT_ITEMS_MAX;
+use xiangyi_proto::time::Millis;
 use xiangyi_sync::apply::{self, Outcome};
+use xiangyi_sync::kinds::LOT;
 use xiangyi_sync::policy::PackSet;
 use xiangyi_sync::timers::{self, Timer};
 use xiangyi_sync::wants::Wants;
-use xiangyi_sync::world::{Admitted, Env, World};
+use xiangyi_sync::world::{Admitted, ClaimState, Env, World};
 use xiangyi_sync::{hold, photos_here};
 
 use crate::accounts::seal::Sealer;
@@ -24,7 +26,8 @@ use crate::entropy::Entropy;
 use crate::live::Live;
 use crate::store::save::Saved;
 use crate::store::shards::StreamIds;
-use crate::store::{Db, StoreError, Tx, load, save, shards};
+use crate::store::{Db, StoreError, Tx, load, save, shards, wechat};
+use crate::wechat::messages::OFFER;
 
 /// Jobs that may wait in a lane before senders wait too: two bursts of a full commit.
 const QUEUE: usize = 1_024;
@@ -43,6 +46,8 @@ pub struct Shared {
     pub places: Arc<HashMap<String, (i64, i64)>>,
     pub live: Live,
     pub stream_ids: Arc<StreamIds>,
+    /// Whether offers are told by messages.
+    pub messages: bool,
 }
 
 /// One thing to write into one shard.
@@ -307,8 +312,31 @@ async fn in_shard(
     let done = applied.map_err(|_| Fault::Panic)?;
     let with = (&shared.sealer, &shared.entropy, &*shared.stream_ids);
     let saved = save::save(tx, shard, &world.effects, &counter.chain, with).await?;
+    if shared.messages {
+        tell_offers(tx, shard, &world, env.now).await?;
+    }
     shards::advance(tx, shard, world.head, &saved.chain).await?;
     Ok((done, saved, (counter.head_seq, world.head)))
+}
+
+/// Puts a message for each place that is offered now into the outbox, with the offer.
+async fn tell_offers(
+    tx: &mut Tx,
+    shard: Shard,
+    world: &World,
+    now: Millis,
+) -> Result<(), StoreError> {
+    let claims = world.effects.claims.values();
+    let offered = claims.filter(|claim| claim.state == ClaimState::Offered && claim.name != LOT);
+    let told = offered.map(|claim| wechat::New {
+        what: OFFER,
+        record: claim.record,
+        number: claim.offer,
+        person: &claim.person,
+        due_at: now,
+    });
+    let told: Vec<wechat::New<'_>> = told.collect();
+    wechat::add(tx, shard.0, &told).await
 }
 
 /// Loads until the rules ask for nothing more.

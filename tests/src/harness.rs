@@ -52,6 +52,15 @@ impl Harness {
         Self::with(engine, Clock::fixed(START), set).await
     }
 
+    /// A server with a clock and settings of its own.
+    pub async fn with_settings_at(
+        engine: Engine,
+        clock: Clock,
+        set: impl FnOnce(&mut Config),
+    ) -> Self {
+        Self::with(engine, clock, set).await
+    }
+
     async fn with(engine: Engine, clock: Clock, set: impl FnOnce(&mut Config)) -> Self {
         let scratch = Scratch::new("server");
         let mut config = Config {

@@ -76,7 +76,12 @@ const fn other(engine: Engine) -> Engine {
 
 async fn visits(actor: &Actor) -> Value {
     let path = format!("/v1/visits?unit={UNIT}");
-    actor.get(&path).await.good()["rows"].clone()
+    let list = actor.get(&path).await.good()["records"].clone();
+    assert!(
+        list.as_array().is_some_and(|list| !list.is_empty()),
+        "{list}"
+    );
+    list
 }
 
 on_both!(everything_comes_back_on_the_other_engine, |engine| {

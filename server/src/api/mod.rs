@@ -19,4 +19,5 @@ pub mod records;
 pub mod sessions;
 pub mod today;
 pub mod uploads;
+pub mod wechat;
 pub mod what_if;

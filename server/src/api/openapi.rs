@@ -7,7 +7,8 @@ use axum::Json;
 use serde_json::{Map, Value, json};
 use utoipa::{PartialSchema, ToSchema};
 use xiangyi_proto::account::{
-    Code, Devices, Me, NewPassword, Refresh, Registered, SecondFactor, Sessions, SignIn, SignedIn,
+    Code, Consent, Devices, Me, NewPassword, Refresh, Registered, SecondFactor, Sessions, SignIn,
+    SignedIn, WeChatCode, WeChatSignIn,
 };
 use xiangyi_proto::kinds::{Kind, Type};
 use xiangyi_proto::problem::{CODES, Problem};
@@ -136,6 +137,18 @@ fn shapes(route: &Route, kind: Option<Kind>) -> (&'static str, Option<Value>, Op
             ("204", None, None)
         }
         ("POST", "/v1/photos") => ("201", None, None),
+        ("POST", "/v1/sessions/wechat") => (
+            "200",
+            Some(reference("WeChatSignIn")),
+            Some(reference("SignedIn")),
+        ),
+        ("POST", "/v1/me/wechat") => ("204", Some(reference("WeChatCode")), None),
+        ("DELETE", "/v1/me/wechat") => ("204", None, None),
+        ("POST", "/v1/me/messages") => (
+            "200",
+            Some(reference("Consent")),
+            Some(reference("Consent")),
+        ),
         ("GET", "/v1/me/sessions") => ("200", None, Some(reference("Sessions"))),
         ("GET", "/v1/me/devices") => ("200", None, Some(reference("Devices"))),
         ("POST", "/v1/me/password") => ("204", Some(reference("NewPassword")), None),
@@ -285,7 +298,10 @@ fn schemas() -> Map<String, Value> {
         NewPassword,
         SecondFactor,
         Code,
-        Problem
+        Problem,
+        WeChatSignIn,
+        WeChatCode,
+        Consent
     );
     for (name, schema) in parts {
         all.insert(name, serde_json::to_value(schema).unwrap_or_default());

@@ -56,10 +56,7 @@ pub async fn sign_in(
         .sealer
         .index("telephone", &normal_telephone(&ask.telephone));
     let now = app.clock.now();
-    let address = address(peer, &headers);
-    if let Some(wait) = address.and_then(|address| app.addresses.count(address, now)) {
-        return Err(ApiError::new(problem::THROTTLED).retry(wait));
-    }
+    let address = counted(&app, peer, &headers)?;
     let answer = signed_in_by(&app, &ask, &key, now).await;
     let failed = matches!(&answer, Err(error) if error.code == problem::SIGN_IN_FAILED);
     // Whom a busy server sends away has guessed nothing.
@@ -84,18 +81,34 @@ async fn signed_in_by(app: &App, ask: &SignIn, key: &[u8], now: i64) -> Result<R
         let code = code.ok_or(ApiError::new(problem::SECOND_FACTOR))?;
         account::check(app, &person.id, code, false).await?;
     }
+    begin(app, &person, ask.cookie, Some(key)).await
+}
+
+/// Begins a session of a person who has shown who they are; tries under a key are forgotten.
+///
+/// # Errors
+/// When the database does not take it.
+pub async fn begin(
+    app: &App,
+    person: &PersonRow,
+    by_cookie: bool,
+    tries: Option<&[u8]>,
+) -> Result<Response, ApiError> {
+    let now = app.clock.now();
     let mut tx = app.db.write().await?;
-    throttle::forget(&mut tx, key).await?;
+    if let Some(key) = tries {
+        throttle::forget(&mut tx, key).await?;
+    }
     let session = app.entropy.crockford(20);
     let device = devices::mint(app, &mut tx, &person.id, Some(&session)).await?;
     let first = URL_SAFE_NO_PAD.encode(app.entropy.bytes::<32>());
     let refresh = format!("{session}.{first}");
     let (hash, ends) = (hashed(&refresh), now + SESSION_MS);
     sessions::add(&mut tx, &session, &person.id, &device, &hash, now, ends).await?;
-    let (answer, limited) = signed_in(app, &mut tx, &person, &session, &device, refresh).await?;
+    let (answer, limited) = signed_in(app, &mut tx, person, &session, &device, refresh).await?;
     tx.commit().await?;
     let mut response = Json(answer).into_response();
-    if ask.cookie {
+    if by_cookie {
         let mut claims = claims(&person.id, &session, &device, now, true);
         claims.limited = limited;
         let cookie = cookie(app, &app.tokens.sign(&claims), COOKIE_MS);
@@ -104,10 +117,31 @@ async fn signed_in_by(app: &App, ask: &SignIn, key: &[u8], now: i64) -> Result<R
     Ok(response)
 }
 
-async fn has_factor(app: &App, person: &str) -> Result<bool, ApiError> {
+/// Whether a person signs in with a second factor.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn has_factor(app: &App, person: &str) -> Result<bool, ApiError> {
     let mut tx = app.db.read().await?;
     let factor = accounts::factor(&mut tx, person).await?;
     Ok(factor.is_some_and(|factor| factor.second_factor_at.is_some()))
+}
+
+/// Counts a try against where it comes from, until it is forgotten; nothing where that is not
+/// counted.
+///
+/// # Errors
+/// `throttled` when there were too many failures.
+pub fn counted(
+    app: &App,
+    peer: Option<Extension<Peer>>,
+    headers: &HeaderMap,
+) -> Result<Option<IpAddr>, ApiError> {
+    let address = address(peer, headers);
+    match address.and_then(|address| app.addresses.count(address, app.clock.now())) {
+        Some(wait) => Err(ApiError::new(problem::THROTTLED).retry(wait)),
+        None => Ok(address),
+    }
 }
 
 /// Where a try comes from, if that is counted.

@@ -8,6 +8,7 @@ mod demo_day;
 mod device;
 mod judged;
 pub mod log;
+mod messages;
 mod pack;
 mod people;
 mod phone;
@@ -50,6 +51,9 @@ enum Command {
     /// Phones of people.
     #[command(subcommand)]
     Device(device::Device),
+    /// Messages to volunteers that could not be sent.
+    #[command(subcommand)]
+    Messages(messages::Messages),
     /// Rule packs.
     #[command(subcommand)]
     Pack(pack::Pack),
@@ -129,6 +133,7 @@ pub fn run(cli: Cli) -> ExitCode {
             Command::Verify(args) => runtime.block_on(backup::check(&args)),
             Command::People(people) => runtime.block_on(people::run(people)),
             Command::Device(device) => runtime.block_on(device::run(device)),
+            Command::Messages(messages) => runtime.block_on(messages::run(messages)),
             Command::Pack(pack) => runtime.block_on(pack::run(pack)),
             Command::Phone(args) => runtime.block_on(phone::run(*args)),
             Command::DemoDay(args) => runtime.block_on(demo_day::run(&args)),

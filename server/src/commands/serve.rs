@@ -10,6 +10,7 @@ use crate::config::Config;
 use crate::entropy::Entropy;
 use crate::law::Law;
 use crate::store::Db;
+use crate::wechat::messages;
 use crate::{lines, photos, private, router, tasks, ticker};
 
 /// Serves until it is told to stop.
@@ -53,6 +54,9 @@ pub async fn serve(
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), StartError> {
     tasks::spawn("ticker", ticker::run(app.clone()));
+    if app.wechat.is_some() {
+        tasks::spawn("messages", messages::run(app.clone()));
+    }
     tasks::spawn("photos", photos::jobs::run(app.clone()));
     let (db, live, heard) = (app.db.clone(), app.live.clone(), app.heard.clone());
     let bounds = app.lines;

@@ -30,6 +30,7 @@ pub mod throttle;
 pub mod trials;
 pub mod uploads;
 pub mod views;
+pub mod wechat;
 
 pub use dialect::{Db, Tx};
 

@@ -37,10 +37,15 @@ async fn who_waits_does_not_take_the_phone_back() {
     let harness = server().await;
     let scratch = Scratch::new("windows");
     let mut waits = window(&harness, scratch.path()).await;
-    waits.sign_in(WORKER, PASSWORD).await.expect("signed in");
+    waits
+        .sign_in(WORKER, PASSWORD, None)
+        .await
+        .expect("signed in");
     waits.pause();
     let mut next = window(&harness, scratch.path()).await;
-    next.sign_in(COLLEAGUE, PASSWORD).await.expect("signed in");
+    next.sign_in(COLLEAGUE, PASSWORD, None)
+        .await
+        .expect("signed in");
     next.pause();
     harness.clock.advance(LATER_MS);
     // Its access token has ended: it is renewed, and no longer this phone's.
@@ -62,7 +67,9 @@ async fn two_windows_of_one_person_renew_the_session_together() {
     let harness = server().await;
     let scratch = Scratch::new("windows");
     let mut one = window(&harness, scratch.path()).await;
-    one.sign_in(WORKER, PASSWORD).await.expect("signed in");
+    one.sign_in(WORKER, PASSWORD, None)
+        .await
+        .expect("signed in");
     one.pause();
     let mut other = window(&harness, scratch.path()).await;
     other.pause();
