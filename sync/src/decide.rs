@@ -344,6 +344,8 @@ pub fn may_name(world: &World, item: &Admitted, kind: Kind, id: RecordId, now: M
         }
         Kind::Activity | Kind::Resource => true,
         Kind::Need => kind == Kind::Link,
+        // To everybody but those who work on it an incident is not there.
+        Kind::Incident => kind == Kind::IncidentStep,
         _ => record.author == item.person,
     }
 }

@@ -85,7 +85,20 @@ fn held(
             .deciders
             .get(&about)
             .is_some_and(|who| who.contains(&item.person));
-    if waiting.item.person == item.person || earlier {
+    let stored = world.records.get(&about);
+    let changed = [&waiting.item.mutation.set, &waiting.item.mutation.add];
+    let took_part = waiting.item.person == item.person
+        || stored.is_some_and(|record| took_part(record, &item.person))
+        || names(
+            waiting.item.mutation.body.as_ref(),
+            "co_workers",
+            &item.person,
+        )
+        || changed.iter().any(|part| {
+            let added = part.get("/co_workers");
+            added.is_some_and(|list| lists(list, &item.person))
+        });
+    if took_part || earlier {
         return Err("second-reviewer");
     }
     let id = waiting.id;
@@ -102,6 +115,21 @@ fn held(
         _ => grant(world, held, reason, env),
     }
     Ok(about)
+}
+
+/// Whether a record is somebody's own: its author's, or that of a colleague who was there.
+fn took_part(record: &Record, person: &str) -> bool {
+    record.author == person || names(Some(&record.body), "co_workers", person)
+}
+
+fn names(body: Option<&Value>, list: &str, person: &str) -> bool {
+    let list = body.and_then(|body| body.get(list));
+    list.is_some_and(|list| lists(list, person))
+}
+
+fn lists(list: &Value, person: &str) -> bool {
+    let people = list.as_array().into_iter().flatten();
+    people.filter_map(Value::as_str).any(|one| one == person)
 }
 
 fn refuse(world: &mut World, held: &Held, reason: &str, env: &Env<'_>) {
@@ -169,7 +197,7 @@ fn visit(
     else {
         return Err("not-found");
     };
-    if record.author == item.person {
+    if took_part(&record, &item.person) {
         return Err("second-reviewer");
     }
     if record.text("/state") == Some("approved") {

@@ -7,6 +7,7 @@ use serde_json::Value;
 use xiangyi_proto::exchange::Mutation;
 use xiangyi_proto::kinds::Kind;
 use xiangyi_proto::time::TimeQuality;
+use xiangyi_sync::hear;
 use xiangyi_sync::phone::{Entry, Phone};
 use xiangyi_sync::policy::{Danger, PackSet, Question};
 
@@ -50,10 +51,11 @@ fn of_draft(packs: &PackSet, phone: &Phone, person: &str, draft: &Mutation) -> V
     for value in draft.set.values().chain(draft.add.values()) {
         gather(value, &mut texts);
     }
-    let texts = texts.into_iter();
-    let mut danger: Vec<Danger> = texts.flat_map(|text| packs.danger_in_text(text)).collect();
+    let texts = texts.into_iter().filter(|text| hear::is_note(text));
+    let at = draft.occurred_at.unwrap_or(0) + phone.offset_ms.unwrap_or(0);
+    let heard = texts.flat_map(|text| packs.danger_in_text(text, &draft.unit, at));
+    let mut danger: Vec<Danger> = heard.collect();
     if let (Some(kind), Some(record)) = (Kind::parse(&draft.kind), &draft.body) {
-        let at = draft.occurred_at.unwrap_or(0) + phone.offset_ms.unwrap_or(0);
         let judged = packs.judge(&Question {
             kind,
             record,
