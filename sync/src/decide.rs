@@ -210,6 +210,7 @@ pub fn refused(
             .map(str::to_owned),
         minutes: minutes.unwrap_or((ended - begun) / MINUTE_MS),
         received_at: item.received_at,
+        refused_at: env.now,
         state: "open".to_owned(),
         refiled: None,
         content: item.content,

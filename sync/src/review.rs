@@ -299,6 +299,26 @@ pub fn split_fault(world: &World, item: &Admitted, kind: Kind) -> Option<&'stati
     (refusal.minutes > 0 && cleaned + minutes > refusal.minutes).then_some("split-minutes")
 }
 
+/// Why a cleaned record may not change so: with the working time that its rest was re-filed as it
+/// would be longer than what was refused. What is no longer than before may be as it is.
+pub fn cleaned_fault(world: &World, record: &Record, body: &Value) -> Option<&'static str> {
+    if record.kind == Kind::WorkTime {
+        return None;
+    }
+    let refusal = world
+        .refusals_of(record.id)
+        .into_iter()
+        .rfind(|refusal| refusal.author == record.author && refusal.state == "split")?;
+    let refiled = refusal.refiled.and_then(|id| world.live(id))?;
+    let minutes = |body: &Value| {
+        let (begun, ended) = crate::kinds::rules(record.kind).span(body, record.occurred_at);
+        (ended - begun) / xiangyi_proto::time::MINUTE_MS
+    };
+    let together = minutes(body) + refiled.int("/minutes").unwrap_or(0);
+    let grows = minutes(body) > minutes(&record.body);
+    (grows && together > refusal.minutes).then_some("split-minutes")
+}
+
 /// Marks the refusal that a stored record answers.
 pub fn note_refiling(world: &mut World, record: &Record, env: &Env<'_>) {
     if record.kind == Kind::WorkTime {

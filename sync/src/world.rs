@@ -255,6 +255,9 @@ pub struct Refusal {
     pub office: Option<String>,
     pub minutes: i64,
     pub received_at: Millis,
+    /// When it was refused: at once, or later by a reviewer. The ledger counts it then, so that a
+    /// month that is over stays as it was published.
+    pub refused_at: Millis,
     /// `open`, `appealed`, `split`, `upheld`, `overturned`.
     pub state: String,
     pub refiled: Option<RecordId>,

@@ -387,6 +387,30 @@ fn an_appeal_after_a_split_comes_too_late() {
 }
 
 #[test]
+fn a_cleaned_visit_grows_no_more_beside_its_working_time() {
+    let mut bench = Bench::new();
+    let (id, refused) = bench.visit("wang", "land_demolition");
+    let now = bench.now;
+    let refiled = json!({"op": "create", "kind": "work_time", "id": bench.id(), "body": {
+        "class": "administrative", "minutes": 30, "day": "2026-03-02",
+        "refusal": refused.refusal}});
+    assert_eq!(bench.say("wang", refiled).verdict, Accepted);
+    let mut cleaned = visit(id, "service", now);
+    cleaned["body"]["started_at"] = json!(now - HOUR / 3);
+    assert_eq!(bench.say("wang", cleaned).verdict, Accepted);
+    // Twenty minutes and thirty leave ten of the hour.
+    let longer = patch(id, 1, json!({"/started_at": now - HOUR / 2 - 60_000}));
+    assert_eq!(
+        told(&bench.say("wang", longer)),
+        (Rejected, "split-minutes")
+    );
+    let to_the_full = patch(id, 1, json!({"/started_at": now - HOUR / 2}));
+    assert_eq!(bench.say("wang", to_the_full).verdict, Accepted);
+    let other = patch(id, 2, json!({"/result": "好"}));
+    assert_eq!(bench.say("wang", other).verdict, Accepted);
+}
+
+#[test]
 fn a_device_with_a_thousand_held_items_keeps_the_next_one() {
     let mut bench = Bench::new();
     bench

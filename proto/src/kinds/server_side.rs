@@ -59,7 +59,7 @@ pub static REFUSAL: KindSpec = server_only(
     Kind::Refusal,
     Home::Author,
     &[Placement {
-        to: Target::Hub,
+        to: Target::Restricted,
         shows: See::Station,
     }],
     &[
