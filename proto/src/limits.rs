@@ -58,8 +58,8 @@ pub const OFFER_WAKING_HOURS: i64 = 6;
 /// Least minutes for an offered place.
 pub const OFFER_MINUTES_MIN: i64 = 30;
 /// Incidents that one person's words may open in a day of a county: a week offline has some 30
-/// contacts, and a third of them naming danger is more than anybody has met. What is heard beyond is
-/// joined to one of these.
+/// contacts, and a third of them naming danger is more than anybody has met. What is heard beyond
+/// is joined to one of these.
 pub const INCIDENTS_PER_PERSON_DAY: usize = 10;
 /// Further sources that one incident takes in: half a push of 200 items.
 pub const INCIDENT_SOURCES_MAX: usize = 100;

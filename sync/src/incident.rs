@@ -16,7 +16,7 @@ use xiangyi_proto::verdict::Verdict;
 use crate::policy::Fact;
 use crate::wants::id_at;
 use crate::world::{Admitted, Env, Record, World};
-use crate::{apply, decide, digest, kinds, words};
+use crate::{apply, decide, digest, kinds, review, words};
 
 /// Tellings that the incident's own row keeps; older ones stand in their steps.
 const TOLD_MAX: usize = 64;
@@ -24,8 +24,8 @@ const TOLD_MAX: usize = 64;
 const DEFECTS_MAX: usize = 16;
 
 /// Opens an incident on what an item says, or adds it to one that the same person's words opened
-/// today: about the same record always, about others beyond the day's number. An item has one place,
-/// however many rules heard it, and nothing that was heard is dropped.
+/// today: about the same record always, about others beyond the day's number. An item has one
+/// place, however many rules heard it, and nothing that was heard is dropped.
 pub fn hear(world: &mut World, item: &Admitted, env: &Env<'_>) {
     let Some(first) = item.danger.first() else {
         return;
@@ -122,7 +122,8 @@ pub fn step(world: &mut World, item: &Admitted, env: &Env<'_>) -> Verdict {
     let (Some(mut incident), false) = (incident.cloned(), world.records.contains_key(&id)) else {
         return words::rejected(n, id, "not-found");
     };
-    if let Err(rule) = moved(&mut incident, item, &body) {
+    let own = is_own(world, &incident, &item.person);
+    if let Err(rule) = moved(&mut incident, item, &body, own) {
         return words::rejected(n, id, rule);
     }
     incident.rev += 1;
@@ -131,12 +132,24 @@ pub fn step(world: &mut World, item: &Admitted, env: &Env<'_>) -> Verdict {
     decide::kept(world, item, record, Vec::new(), env)
 }
 
-fn moved(incident: &mut Record, item: &Admitted, body: &Value) -> Result<(), &'static str> {
+/// Whether somebody raised an incident, or took part in what it was raised about.
+fn is_own(world: &World, incident: &Record, person: &str) -> bool {
+    let about = id_at(incident.body.get("record")).and_then(|id| world.records.get(&id));
+    incident.text("/reported_by") == Some(person)
+        || about.is_some_and(|record| review::took_part(record, person))
+}
+
+fn moved(
+    incident: &mut Record,
+    item: &Admitted,
+    body: &Value,
+    own: bool,
+) -> Result<(), &'static str> {
     let said = |name: &str| body.get(name).and_then(Value::as_str);
     let step = said("step").unwrap_or_default();
     let closed = incident.text("/state") == Some("closed");
-    // Whoever raised it may not be the one who puts it aside.
-    if step == "close" && incident.text("/reported_by") == Some(&item.person) {
+    // Whoever raised it, or was there, may not be the one who puts it aside.
+    if step == "close" && own {
         return Err("second-reviewer");
     }
     if closed && step != "confirm" {

@@ -118,7 +118,7 @@ fn held(
 }
 
 /// Whether a record is somebody's own: its author's, or that of a colleague who was there.
-fn took_part(record: &Record, person: &str) -> bool {
+pub fn took_part(record: &Record, person: &str) -> bool {
     record.author == person || names(Some(&record.body), "co_workers", person)
 }
 

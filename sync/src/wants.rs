@@ -205,6 +205,12 @@ impl World {
             wants.refusals_of.insert(id);
         }
         wants.refusals.extend(id_at(body.get("refusal")));
+        if kind == Kind::IncidentStep {
+            // Who took part in what an incident is about does not close it.
+            let incident = id_at(body.get("incident")).and_then(|id| self.live(id));
+            let about = incident.and_then(|incident| id_at(incident.body.get("record")));
+            wants.records.extend(about);
+        }
         if kind == Kind::Review
             && let Some(id) = id_at(body.get("record"))
         {

@@ -427,3 +427,24 @@ fn whoever_took_part_does_not_decide() {
         );
     }
 }
+
+#[test]
+fn whoever_was_there_does_not_close_the_incident() {
+    let mut bench = Bench::new();
+    let id = bench.id();
+    let mut said = visit(id, "service", bench.now);
+    said["body"]["co_workers"] = json!(["shen"]);
+    said["body"]["process"] = json!("孩子说被打了");
+    assert_eq!(bench.say("wang", said).verdict, Accepted);
+    let incident = incidents(&bench)[0].id;
+    let close = |n: u128| {
+        json!({"op": "request", "kind": "incident_step", "unit": "430121",
+            "id": Uuid::from_u128(n), "body": {"incident": incident, "step": "close",
+            "reason": "是电视里的"}})
+    };
+    assert_eq!(
+        told(&bench.say("shen", close(8))),
+        (Rejected, "second-reviewer")
+    );
+    assert_eq!(bench.say("shan", close(9)).verdict, Accepted);
+}

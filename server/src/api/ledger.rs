@@ -2,8 +2,8 @@
 //!
 //! Reviewers see the cells as they are. Others get whole months that are over, merged by
 //! `xiangyi_sync::ledger`, so that no cell, nor a difference of cells of one answer, points at one
-//! or two people. A refusal counts in the month in which it was refused, whenever the record came: a
-//! published month never changes.
+//! or two people. A refusal counts in the month in which it was refused, whenever the record came:
+//! a published month never changes.
 
 use axum::Json;
 use axum::extract::State;

@@ -176,3 +176,24 @@ on_both!(a_push_of_a_stranger_opens_few_incidents, |engine| {
     let all: String = few.iter().map(Value::to_string).collect();
     assert!((201..=220).all(|n| all.contains(&id(n))));
 });
+
+on_both!(a_reviewer_who_was_there_does_not_close_it, |engine| {
+    let harness = Harness::start(engine).await;
+    let (worker, reviewer) = (harness.worker(1).await, harness.reviewer(1).await);
+    let more = json!({ "risk": "violence", "co_workers": ["p-reviewer-1"] });
+    let (status, verdict) = post(&worker, "/v1/visits", "a", on_day(1, &more)).await;
+    assert_eq!(status, 201, "{verdict}");
+    let incident = list(&reviewer, "incidents").await[0]["id"].clone();
+    let body = json!({ "incident": incident, "step": "close", "reason": "是电视里的" });
+    let ask = json!({ "unit": "430121", "body": body });
+    let (_, own) = post(&reviewer, "/v1/incident-steps", "b", ask.clone()).await;
+    assert_eq!(own["rule"]["id"], "second-reviewer", "{own}");
+    let other = harness.reviewer(2).await;
+    let (status, verdict) = post(&other, "/v1/incident-steps", "c", ask).await;
+    assert_eq!(status, 201, "{verdict}");
+    let review = json!({ "record": id(1), "decision": "approve", "reason": "核实无误" });
+    let ask = json!({ "unit": "430121", "body": review });
+    let (_, own) = post(&reviewer, "/v1/reviews", "d", ask.clone()).await;
+    assert_eq!(own["rule"]["id"], "second-reviewer", "{own}");
+    assert_eq!(post(&other, "/v1/reviews", "e", ask).await.0, 201);
+});
