@@ -57,6 +57,17 @@ pub const WAIT_SECONDS_MAX: u64 = 25;
 pub const OFFER_WAKING_HOURS: i64 = 6;
 /// Least minutes for an offered place.
 pub const OFFER_MINUTES_MIN: i64 = 30;
+/// Incidents that one person's words may open in a day of a county: a week offline has some 30
+/// contacts, and a third of them naming danger is more than anybody has met. What is heard beyond
+/// is joined to one of these.
+pub const INCIDENTS_PER_PERSON_DAY: usize = 10;
+/// Further sources that one incident takes in: half a push of 200 items.
+pub const INCIDENT_SOURCES_MAX: usize = 100;
+/// Bytes of their texts: a quarter of a push of 256 KiB, so that a push fills four at most.
+pub const INCIDENT_SOURCES_BYTES: usize = 64 * 1024;
+/// Days before its step on which somebody may have been told of an incident: none is worked on for
+/// longer than a year.
+pub const INCIDENT_TOLD_DAYS_MAX: i64 = 366;
 /// Mutations one commit may carry: 500 keep a commit under 20 ms on two cores.
 pub const COMMIT_ITEMS_MAX: usize = 500;
 /// Rows of one REST list.

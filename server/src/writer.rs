@@ -266,6 +266,7 @@ async fn commit(shared: &Shared, works: &[(Shard, Work)]) -> Result<Vec<Done>, F
         now: shared.clock.now(),
         packs: &packs,
         places: &shared.places,
+        secret: shared.entropy.bytes(),
     };
     let mut tx = shared.db.write().await?;
     let mut done: Vec<Option<Done>> = works.iter().map(|_| None).collect();

@@ -14,9 +14,9 @@ use xiangyi_proto::time::Millis;
 use xiangyi_proto::{limits, region};
 
 use crate::check::{self, Faults};
-use crate::policy::{Danger, PackSet};
+use crate::policy::PackSet;
 use crate::world::Admitted;
-use crate::{clock_quality, digest, kinds, merge};
+use crate::{clock_quality, digest, hear, kinds};
 
 /// Who sends, from which device, and what its clocks said.
 #[derive(Debug, Clone)]
@@ -44,19 +44,23 @@ pub fn admit(raw: &RawValue, sender: &Sender<'_>, packs: &PackSet) -> Result<Adm
         Err(_) => lenient(text, &mut faults)?,
     };
     let digest = digest::as_sent(text);
-    Ok(admitted(mutation, digest, faults, sender, packs))
+    let mut item = admitted(mutation, digest, faults, sender);
+    settle(&mut item, text, packs);
+    Ok(item)
 }
 
-/// Admits a mutation the server itself built for a REST write.
+/// Admits a mutation the server itself built for a REST write; `sent` is the body as it came.
 pub fn admit_built(
     mutation: Mutation,
     key: String,
+    sent: &str,
     sender: &Sender<'_>,
     packs: &PackSet,
 ) -> Admitted {
     let digest = digest::content(&mutation);
-    let mut item = admitted(mutation, digest, Faults::default(), sender, packs);
+    let mut item = admitted(mutation, digest, Faults::default(), sender);
     item.key = Some(key);
+    settle(&mut item, sent, packs);
     item
 }
 
@@ -72,7 +76,6 @@ fn admitted(
     digest: digest::Digest,
     mut faults: Faults,
     sender: &Sender<'_>,
-    packs: &PackSet,
 ) -> Admitted {
     let estimate = clock_quality::settle(
         clock_quality::estimate(&mutation, sender.clock, sender.received_at),
@@ -103,63 +106,24 @@ fn admitted(
         faults: Vec::new(),
         judgement: None,
         danger: Vec::new(),
+        sent: String::new(),
         mutation,
     };
     structure(&item, &mut faults);
-    judge_or_listen(&mut item, &faults, packs);
     item.faults = faults.list;
     item
 }
 
-fn judge_or_listen(item: &mut Admitted, faults: &Faults, packs: &PackSet) {
-    // What is done about an incident speaks of its danger and is no new one.
-    if item.kind == Some(Kind::IncidentStep) {
-        return;
-    }
-    if faults.is_empty() {
+/// Judges what is well formed, and hears danger in whatever was sent.
+fn settle(item: &mut Admitted, sent: &str, packs: &PackSet) {
+    let well_formed = item.faults.is_empty();
+    if well_formed {
         judge(item, packs);
-        item.danger = match &item.judgement {
-            Some(judgement) => judgement.danger.clone(),
-            None => danger_of_patch(item, packs),
-        };
-        return;
     }
-    let mut text = String::new();
-    let mutation = &item.mutation;
-    let patched = mutation.set.values().chain(mutation.add.values());
-    for value in mutation.body.iter().chain(patched) {
-        texts(value, &mut text);
+    item.danger = hear::danger(item, sent, well_formed, packs);
+    if !item.danger.is_empty() {
+        sent.clone_into(&mut item.sent);
     }
-    item.danger = packs.danger_in_text(&text);
-    item.danger.extend(risk_of(item, packs));
-}
-
-/// Danger that a record names in its field, whatever else is wrong with it.
-fn risk_of(item: &Admitted, packs: &PackSet) -> Vec<Danger> {
-    let mutation = &item.mutation;
-    let body = mutation.body.as_ref();
-    let risk = body.and_then(|body| body.get("risk"));
-    let risk = risk
-        .or(mutation.set.get("/risk"))
-        .filter(|risk| risk.is_string());
-    let (Some(kind), Some(risk)) = (item.kind, risk) else {
-        return Vec::new();
-    };
-    let alone = serde_json::json!({ "risk": risk });
-    packs.judge(&kinds::question(item, kind, &alone)).danger
-}
-
-/// Danger in what a patch writes; what the record said before was listened to before.
-fn danger_of_patch(item: &Admitted, packs: &PackSet) -> Vec<Danger> {
-    let Some(kind) = item.kind.filter(|_| item.mutation.op != Op::Void) else {
-        let reason = item.mutation.reason.as_deref();
-        return packs.danger_in_text(reason.unwrap_or_default());
-    };
-    let mut written = Value::Object(serde_json::Map::new());
-    for (pointer, value) in item.mutation.set.iter().chain(&item.mutation.add) {
-        merge::put(&mut written, pointer, value.clone());
-    }
-    packs.judge(&kinds::question(item, kind, &written)).danger
 }
 
 /// The members of a mutation, each read by itself: half an emoji or a number beyond all bounds in
@@ -275,7 +239,8 @@ fn structure(item: &Admitted, faults: &mut Faults) {
     let Some(kind) = item.kind else {
         return faults.add("/kind", "unknown-kind");
     };
-    if mutation.id.is_nil() && faults.is_empty() {
+    let unusable = mutation.id.is_nil() && faults.is_empty();
+    if unusable || digest::is_secret(mutation.id) {
         faults.add("/id", "bad-id");
     }
     if !kind.spec().may.iter().any(|may| may.op == mutation.op) {
@@ -301,7 +266,8 @@ fn structure(item: &Admitted, faults: &mut Faults) {
 
 fn reason(mutation: &Mutation, faults: &mut Faults) {
     match mutation.reason.as_deref() {
-        None | Some("") => faults.add("/reason", "required"),
+        None => faults.add("/reason", "required"),
+        Some(text) if !check::says_something(text) => faults.add("/reason", "required"),
         Some(text) if text.chars().count() > 500 => faults.add("/reason", "too-long"),
         Some(_) => {}
     }
@@ -340,18 +306,5 @@ fn patch(mutation: &Mutation, kind: Kind, faults: &mut Faults) {
         } else {
             faults.add(pointer, "wrong-type");
         }
-    }
-}
-
-/// Gathers every text of a value; for danger signals in records that are not well formed.
-fn texts(value: &Value, into: &mut String) {
-    match value {
-        Value::String(text) => {
-            into.push_str(text);
-            into.push('\n');
-        }
-        Value::Array(list) => list.iter().for_each(|value| texts(value, into)),
-        Value::Object(members) => members.values().for_each(|value| texts(value, into)),
-        _ => {}
     }
 }

@@ -50,10 +50,13 @@ pub fn apply(world: &mut World, item: &mut Admitted, env: &Env<'_>) -> Outcome {
         }
         return Outcome::Verdict(Box::new(repeated(world, item)));
     }
-    for danger in item.danger.clone() {
-        incident::open(world, item, &danger, env);
+    // Every item takes as many numbers as one that opens an incident.
+    world.spare = Some(world.next_seq());
+    if !speaks_as_reviewer(world, item) {
+        incident::hear(world, item, env);
     }
     let verdict = decide_fresh(world, item, env);
+    world.spare = None;
     if hold::is_no_room(&verdict) {
         if let Some(key) = item.key.clone() {
             world.by_key.remove(&(item.device.clone(), key));
@@ -63,6 +66,16 @@ pub fn apply(world: &mut World, item: &mut Admitted, env: &Env<'_>) -> Outcome {
     log(world, item, &verdict, env);
     hold::settle(world, env);
     Outcome::Verdict(Box::new(verdict))
+}
+
+/// Whether a reviewer writes about what was heard before: their words are no new danger. Anybody
+/// else's are, whatever kind they are sent as.
+fn speaks_as_reviewer(world: &World, item: &Admitted) -> bool {
+    let about = matches!(item.kind, Some(Kind::IncidentStep | Kind::Review));
+    about
+        && item
+            .kind
+            .is_some_and(|kind| matches!(scope(world, item, kind), Scope::Open))
 }
 
 /// Finishes a batch: rows whose counts changed are rewritten once.

@@ -159,3 +159,8 @@ fn is_word(text: &str) -> bool {
             .chars()
             .all(|c| c.is_alphanumeric() || matches!(c, '_' | '.' | ':' | '-'))
 }
+
+/// Whether a text that people are to read says anything: a letter or a number at least.
+pub fn says_something(text: &str) -> bool {
+    text.chars().any(char::is_alphanumeric)
+}

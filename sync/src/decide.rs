@@ -210,6 +210,7 @@ pub fn refused(
             .map(str::to_owned),
         minutes: minutes.unwrap_or((ended - begun) / MINUTE_MS),
         received_at: item.received_at,
+        refused_at: env.now,
         state: "open".to_owned(),
         refiled: None,
         content: item.content,
@@ -344,6 +345,8 @@ pub fn may_name(world: &World, item: &Admitted, kind: Kind, id: RecordId, now: M
         }
         Kind::Activity | Kind::Resource => true,
         Kind::Need => kind == Kind::Link,
+        // To everybody but those who work on it an incident is not there.
+        Kind::Incident => kind == Kind::IncidentStep,
         _ => record.author == item.person,
     }
 }

@@ -5,42 +5,112 @@
 //! be told while the danger is acute. Nothing here reaches a stream but `restricted:`.
 
 use serde_json::{Value, json};
+use xiangyi_proto::ids::RecordId;
 use xiangyi_proto::kinds::Kind;
+use xiangyi_proto::limits::{
+    INCIDENT_SOURCES_BYTES, INCIDENT_SOURCES_MAX, INCIDENTS_PER_PERSON_DAY,
+};
+use xiangyi_proto::pack::DangerState;
 use xiangyi_proto::verdict::Verdict;
 
-use crate::policy::Danger;
+use crate::policy::Fact;
 use crate::wants::id_at;
 use crate::world::{Admitted, Env, Record, World};
-use crate::{apply, decide, digest, words};
+use crate::{apply, decide, digest, kinds, review, words};
 
 /// Tellings that the incident's own row keeps; older ones stand in their steps.
 const TOLD_MAX: usize = 64;
+/// Faults of a record that are noted beside what it said.
+const DEFECTS_MAX: usize = 16;
 
-/// Opens an incident on what an item says.
-pub fn open(world: &mut World, item: &Admitted, danger: &Danger, env: &Env<'_>) {
-    let rule = danger.rule.id.as_bytes();
+/// Opens an incident on what an item says, or adds it to one that the same person's words opened
+/// today: about the same record always, about others beyond the day's number. An item has one
+/// place, however many rules heard it, and nothing that was heard is dropped.
+pub fn hear(world: &mut World, item: &Admitted, env: &Env<'_>) {
+    let Some(first) = item.danger.first() else {
+        return;
+    };
+    let source = source(item);
+    if let Some(mut incident) = joined(world, item, &source) {
+        add(&mut incident, source, item);
+        incident.rev += 1;
+        world.keep(incident, env);
+        return;
+    }
     let n = item.mutation.n.to_be_bytes();
-    let id = digest::derived_id("incident", &[item.device.as_bytes(), &n, rule]);
-    let defects: Vec<&str> = item
-        .faults
-        .iter()
-        .map(|fault| fault.pointer.as_str())
-        .collect();
-    let body = json!({
-        "record": item.mutation.id.to_string(),
-        "record_kind": item.mutation.kind,
-        "rule": danger.rule.id,
-        "state": danger.state.name(),
-        "reported_by": item.person,
-        "defects": defects,
-        "text": item.mutation.body.as_ref().map(Value::to_string).unwrap_or_default(),
-    });
+    let id = digest::secret_id("incident", &env.secret, &[item.device.as_bytes(), &n]);
+    let mut body = source;
+    body["rule"] = json!(first.rule.id);
+    body["state"] = json!(first.state.name());
+    body["reported_by"] = json!(item.person);
+    if let Value::Object(members) = &mut body {
+        members.remove("received_at");
+    }
     let mut record = apply::server_record(item, Kind::Incident, id, body);
     // Whatever unit a malformed record names, the reviewers of this county must see it.
     if xiangyi_proto::region::shard_of(&record.unit) != Some(world.shard) {
         record.unit = world.shard.to_string();
     }
     world.keep(record, env);
+}
+
+/// What was heard in an item: a line of an incident, or its beginning.
+fn source(item: &Admitted) -> Value {
+    let rules: Vec<&str> = item.danger.iter().map(|one| one.rule.id.as_str()).collect();
+    let faults = item.faults.iter().take(DEFECTS_MAX);
+    let defects: Vec<&str> = faults.map(|fault| fault.pointer.as_str()).collect();
+    json!({
+        "record": item.mutation.id.to_string(),
+        "record_kind": item.mutation.kind,
+        "rules": rules,
+        "defects": defects,
+        "received_at": item.received_at,
+        "text": item.sent,
+    })
+}
+
+/// Incidents of today that may take in what an item says, as far as facts tell: those about the
+/// same record, the newest first, then the newest of all once the day's number is reached, which
+/// `coming` more may do.
+pub fn candidates(world: &World, item: &Admitted, coming: usize) -> Vec<RecordId> {
+    let key = kinds::heard_of(&item.person, item.received_at);
+    let today: Vec<&Fact> = world.facts.iter().filter(|f| f.is_under(&key)).collect();
+    let full = today.len() + coming >= INCIDENTS_PER_PERSON_DAY;
+    let about = item.mutation.id.to_string();
+    let same = |fact: &Fact| !item.mutation.id.is_nil() && fact.halves().1 == about;
+    let mut open: Vec<&Fact> = today
+        .into_iter()
+        .filter(|fact| fact.halves().0 != "closed" && (full || same(fact)))
+        .collect();
+    open.sort_by_key(|fact| (!same(fact), std::cmp::Reverse((fact.from_ms, fact.record))));
+    open.iter().map(|fact| fact.record).collect()
+}
+
+fn joined(world: &World, item: &Admitted, source: &Value) -> Option<Record> {
+    let more = source.to_string().len();
+    let has_room = |incident: &&Record| {
+        let sources = incident.body.get("sources");
+        let count = sources.and_then(Value::as_array).map_or(0, Vec::len);
+        let bytes = sources.map_or(0, |sources| sources.to_string().len());
+        count < INCIDENT_SOURCES_MAX && bytes + more <= INCIDENT_SOURCES_BYTES
+    };
+    let found = candidates(world, item, 0).into_iter();
+    let mut found = found.filter_map(|id| world.live(id)).filter(has_room);
+    found.next().cloned()
+}
+
+fn add(incident: &mut Record, source: Value, item: &Admitted) {
+    let reported = item
+        .danger
+        .iter()
+        .any(|one| one.state == DangerState::Reported);
+    if reported && incident.text("/state") == Some(DangerState::Suspected.name()) {
+        set(incident, "state", json!(DangerState::Reported.name()));
+    }
+    let list = incident.body.get("sources").and_then(Value::as_array);
+    let mut list = list.cloned().unwrap_or_default();
+    list.push(source);
+    set(incident, "sources", Value::Array(list));
 }
 
 /// What a reviewer does about an incident: the step is kept as it came, the incident moves.
@@ -52,7 +122,8 @@ pub fn step(world: &mut World, item: &Admitted, env: &Env<'_>) -> Verdict {
     let (Some(mut incident), false) = (incident.cloned(), world.records.contains_key(&id)) else {
         return words::rejected(n, id, "not-found");
     };
-    if let Err(rule) = moved(&mut incident, item, &body) {
+    let own = is_own(world, &incident, &item.person);
+    if let Err(rule) = moved(&mut incident, item, &body, own) {
         return words::rejected(n, id, rule);
     }
     incident.rev += 1;
@@ -61,12 +132,24 @@ pub fn step(world: &mut World, item: &Admitted, env: &Env<'_>) -> Verdict {
     decide::kept(world, item, record, Vec::new(), env)
 }
 
-fn moved(incident: &mut Record, item: &Admitted, body: &Value) -> Result<(), &'static str> {
+/// Whether somebody raised an incident, or took part in what it was raised about.
+fn is_own(world: &World, incident: &Record, person: &str) -> bool {
+    let about = id_at(incident.body.get("record")).and_then(|id| world.records.get(&id));
+    incident.text("/reported_by") == Some(person)
+        || about.is_some_and(|record| review::took_part(record, person))
+}
+
+fn moved(
+    incident: &mut Record,
+    item: &Admitted,
+    body: &Value,
+    own: bool,
+) -> Result<(), &'static str> {
     let said = |name: &str| body.get(name).and_then(Value::as_str);
     let step = said("step").unwrap_or_default();
     let closed = incident.text("/state") == Some("closed");
-    // Whoever raised it may not be the one who puts it aside.
-    if step == "close" && incident.text("/reported_by") == Some(&item.person) {
+    // Whoever raised it, or was there, may not be the one who puts it aside.
+    if step == "close" && own {
         return Err("second-reviewer");
     }
     if closed && step != "confirm" {

@@ -34,7 +34,10 @@ impl World {
         if !record.void {
             kinds::rules(record.kind).derive(&mut record, self, env);
         }
-        record.seq = self.next_seq();
+        record.seq = match record.kind {
+            Kind::Incident => self.spare.take().unwrap_or_else(|| self.next_seq()),
+            _ => self.next_seq(),
+        };
         if let Some(old) = old.as_ref().filter(|old| !old.void) {
             self.count(old, -1);
         }

@@ -13,6 +13,7 @@ pub mod digest;
 pub mod echo;
 pub mod effects;
 pub mod geo;
+pub mod hear;
 pub mod hold;
 pub mod incident;
 pub mod keep;

@@ -14,7 +14,7 @@ use crate::check::{self, Faults};
 use crate::decide::{self, Stop};
 use crate::policy::Question;
 use crate::world::{Admitted, Env, Record, World};
-use crate::{hold, kinds, project, slots, tree, words};
+use crate::{hold, kinds, project, review, slots, tree, words};
 
 /// Minutes in which a check-in's author may void it alone.
 const VOID_MINUTES: i64 = 10;
@@ -165,7 +165,8 @@ pub fn patch(
         return verdict;
     }
     let fault = slots_fault(world, &record, &merged.body);
-    if let Some(rule) = fault.or_else(|| refiled_fault(&record, &merged.body)) {
+    let fault = fault.or_else(|| refiled_fault(&record, &merged.body));
+    if let Some(rule) = fault.or_else(|| review::cleaned_fault(world, &record, &merged.body)) {
         return words::rejected(n, id, rule);
     }
     judged(world, item, record, merged, env, reviewed)

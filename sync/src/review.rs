@@ -85,7 +85,20 @@ fn held(
             .deciders
             .get(&about)
             .is_some_and(|who| who.contains(&item.person));
-    if waiting.item.person == item.person || earlier {
+    let stored = world.records.get(&about);
+    let changed = [&waiting.item.mutation.set, &waiting.item.mutation.add];
+    let took_part = waiting.item.person == item.person
+        || stored.is_some_and(|record| took_part(record, &item.person))
+        || names(
+            waiting.item.mutation.body.as_ref(),
+            "co_workers",
+            &item.person,
+        )
+        || changed.iter().any(|part| {
+            let added = part.get("/co_workers");
+            added.is_some_and(|list| lists(list, &item.person))
+        });
+    if took_part || earlier {
         return Err("second-reviewer");
     }
     let id = waiting.id;
@@ -102,6 +115,21 @@ fn held(
         _ => grant(world, held, reason, env),
     }
     Ok(about)
+}
+
+/// Whether a record is somebody's own: its author's, or that of a colleague who was there.
+pub fn took_part(record: &Record, person: &str) -> bool {
+    record.author == person || names(Some(&record.body), "co_workers", person)
+}
+
+fn names(body: Option<&Value>, list: &str, person: &str) -> bool {
+    let list = body.and_then(|body| body.get(list));
+    list.is_some_and(|list| lists(list, person))
+}
+
+fn lists(list: &Value, person: &str) -> bool {
+    let people = list.as_array().into_iter().flatten();
+    people.filter_map(Value::as_str).any(|one| one == person)
 }
 
 fn refuse(world: &mut World, held: &Held, reason: &str, env: &Env<'_>) {
@@ -169,7 +197,7 @@ fn visit(
     else {
         return Err("not-found");
     };
-    if record.author == item.person {
+    if took_part(&record, &item.person) {
         return Err("second-reviewer");
     }
     if record.text("/state") == Some("approved") {
@@ -269,6 +297,26 @@ pub fn split_fault(world: &World, item: &Admitted, kind: Kind) -> Option<&'stati
         .unwrap_or(0);
     let minutes = body.get("minutes").and_then(Value::as_i64).unwrap_or(0);
     (refusal.minutes > 0 && cleaned + minutes > refusal.minutes).then_some("split-minutes")
+}
+
+/// Why a cleaned record may not change so: with the working time that its rest was re-filed as it
+/// would be longer than what was refused. What is no longer than before may be as it is.
+pub fn cleaned_fault(world: &World, record: &Record, body: &Value) -> Option<&'static str> {
+    if record.kind == Kind::WorkTime {
+        return None;
+    }
+    let refusal = world
+        .refusals_of(record.id)
+        .into_iter()
+        .rfind(|refusal| refusal.author == record.author && refusal.state == "split")?;
+    let refiled = refusal.refiled.and_then(|id| world.live(id))?;
+    let minutes = |body: &Value| {
+        let (begun, ended) = crate::kinds::rules(record.kind).span(body, record.occurred_at);
+        (ended - begun) / xiangyi_proto::time::MINUTE_MS
+    };
+    let together = minutes(body) + refiled.int("/minutes").unwrap_or(0);
+    let grows = minutes(body) > minutes(&record.body);
+    (grows && together > refusal.minutes).then_some("split-minutes")
 }
 
 /// Marks the refusal that a stored record answers.

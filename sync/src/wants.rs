@@ -9,9 +9,9 @@ use xiangyi_proto::kinds::{Kind, Life, Op, Target};
 use xiangyi_proto::time::{self, DAY_MS, Millis};
 
 use crate::digest::Digest;
-use crate::kinds;
 use crate::policy::{self, FactKey, FactKind, whole_time};
 use crate::world::{Admitted, World};
+use crate::{incident, kinds};
 
 /// Keys to load, each of which becomes one batched read.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -107,6 +107,7 @@ impl World {
             if let Some(key) = &item.key {
                 wants.keys.insert((item.device.clone(), key.clone()));
             }
+            self.wants_of_danger(item, items.len(), &mut wants);
             self.wants_of(item, items, &mut wants, &mut touched);
         }
         for held in self.held.values() {
@@ -133,6 +134,20 @@ impl World {
         }
         wants.photo_refs.insert(key);
         wants.beyond(&self.seen)
+    }
+
+    /// Whoever sends, and whatever it is: how often danger was heard today is asked of every item,
+    /// or the time an answer takes would tell.
+    fn wants_of_danger(&self, item: &Admitted, coming: usize, wants: &mut Wants) {
+        wants
+            .facts
+            .insert(kinds::heard_of(&item.person, item.received_at));
+        wants.grants.insert(item.person.clone());
+        if !item.danger.is_empty() {
+            wants
+                .records
+                .extend(incident::candidates(self, item, coming));
+        }
     }
 
     fn wants_of(
@@ -190,6 +205,12 @@ impl World {
             wants.refusals_of.insert(id);
         }
         wants.refusals.extend(id_at(body.get("refusal")));
+        if kind == Kind::IncidentStep {
+            // Who took part in what an incident is about does not close it.
+            let incident = id_at(body.get("incident")).and_then(|id| self.live(id));
+            let about = incident.and_then(|incident| id_at(incident.body.get("record")));
+            wants.records.extend(about);
+        }
         if kind == Kind::Review
             && let Some(id) = id_at(body.get("record"))
         {

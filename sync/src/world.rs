@@ -25,6 +25,8 @@ pub struct Env<'a> {
     pub packs: &'a PackSet,
     /// Village code → latitude and longitude × 10⁷, WGS-84.
     pub places: &'a HashMap<String, (i64, i64)>,
+    /// Nobody can guess it: ids that must not be guessed follow from it.
+    pub secret: [u8; 32],
 }
 
 /// A mutation after the checks that need no lock.
@@ -64,6 +66,9 @@ pub struct Admitted {
     pub judgement: Option<Judgement>,
     #[serde(skip)]
     pub danger: Vec<Danger>,
+    /// Its JSON as it came, where danger was heard in it: an incident keeps it.
+    #[serde(skip)]
+    pub sent: String,
 }
 
 impl Admitted {
@@ -250,6 +255,9 @@ pub struct Refusal {
     pub office: Option<String>,
     pub minutes: i64,
     pub received_at: Millis,
+    /// When it was refused: at once, or later by a reviewer. The ledger counts it then, so that a
+    /// month that is over stays as it was published.
+    pub refused_at: Millis,
     /// `open`, `appealed`, `split`, `upheld`, `overturned`.
     pub state: String,
     pub refiled: Option<RecordId>,
@@ -278,6 +286,9 @@ impl Granted {
 pub struct World {
     pub shard: Shard,
     pub head: Seq,
+    /// A number that every item is given for an incident, whether it opens one or not: a gap behind
+    /// a row would tell of what cannot be seen.
+    pub spare: Option<Seq>,
     pub by_number: HashMap<(DeviceId, i64), Past>,
     pub by_content: HashMap<(RecordId, Digest), (DeviceId, i64)>,
     pub by_key: HashMap<(DeviceId, String), (i64, Digest)>,
@@ -314,6 +325,7 @@ impl World {
         Self {
             shard,
             head,
+            spare: None,
             by_number: HashMap::new(),
             by_content: HashMap::new(),
             by_key: HashMap::new(),

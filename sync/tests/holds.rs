@@ -218,7 +218,13 @@ fn danger_is_heard_in_patches_and_in_records_of_no_county() {
     let incidents: Vec<_> = incidents
         .filter(|record| record.kind == xiangyi_proto::kinds::Kind::Incident)
         .collect();
-    assert_eq!(incidents.len(), 4);
+    // The patch, the broken patch and the reason of the void are about one record.
+    assert_eq!(incidents.len(), 2);
+    let further = |record: &&xiangyi_sync::world::Record| {
+        let sources = record.body["sources"].as_array();
+        sources.map_or(0, Vec::len)
+    };
+    assert_eq!(incidents.iter().map(further).sum::<usize>(), 2);
     let seen =
         |record: &&xiangyi_sync::world::Record| record.placed.contains_key("restricted:430121");
     assert!(incidents.iter().all(seen));
@@ -378,6 +384,30 @@ fn an_appeal_after_a_split_comes_too_late() {
     (appeal["refusal"], appeal["reason"]) = (json!(refused.refusal), json!("请再看"));
     let late = bench.say("wang", appeal);
     assert_eq!(told(&late), (Rejected, "appeal-once"));
+}
+
+#[test]
+fn a_cleaned_visit_grows_no_more_beside_its_working_time() {
+    let mut bench = Bench::new();
+    let (id, refused) = bench.visit("wang", "land_demolition");
+    let now = bench.now;
+    let refiled = json!({"op": "create", "kind": "work_time", "id": bench.id(), "body": {
+        "class": "administrative", "minutes": 30, "day": "2026-03-02",
+        "refusal": refused.refusal}});
+    assert_eq!(bench.say("wang", refiled).verdict, Accepted);
+    let mut cleaned = visit(id, "service", now);
+    cleaned["body"]["started_at"] = json!(now - HOUR / 3);
+    assert_eq!(bench.say("wang", cleaned).verdict, Accepted);
+    // Twenty minutes and thirty leave ten of the hour.
+    let longer = patch(id, 1, json!({"/started_at": now - HOUR / 2 - 60_000}));
+    assert_eq!(
+        told(&bench.say("wang", longer)),
+        (Rejected, "split-minutes")
+    );
+    let to_the_full = patch(id, 1, json!({"/started_at": now - HOUR / 2}));
+    assert_eq!(bench.say("wang", to_the_full).verdict, Accepted);
+    let other = patch(id, 2, json!({"/result": "好"}));
+    assert_eq!(bench.say("wang", other).verdict, Accepted);
 }
 
 #[test]

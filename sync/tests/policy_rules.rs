@@ -316,9 +316,9 @@ fn danger_comes_first_and_lowers_a_refusal() {
         .find(|hit| hit.rule.id == "NL-A03.decision");
     let words = &lowered.expect("the refusal stays visible").rule.message_zh;
     assert!(!words.contains("没有作为服务记录收下"), "{words}");
-    let found = PACKS.danger_in_text("{\"process\": \"不准告诉别人\"");
+    let found = PACKS.danger_in_text("{\"process\": \"不准告诉别人\"", UNIT, MORNING);
     assert!(!found.is_empty());
-    assert_eq!(PACKS.danger_in_text("今天去看了老人"), []);
+    assert_eq!(PACKS.danger_in_text("今天去看了老人", UNIT, MORNING), []);
 }
 
 #[test]

@@ -204,6 +204,7 @@ fn played(bench: &Bench, items: &[Admitted], sizes: &[usize]) -> (Vec<String>, V
         now: bench.now,
         packs: &bench.packs,
         places: &places,
+        secret: [7; 32],
     };
     for size in sizes {
         let push: Vec<Admitted> = items[at..at + size].to_vec();

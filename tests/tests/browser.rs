@@ -38,6 +38,18 @@ fn visit(now: i64, village: &str, decision: Option<&str>) -> Value {
     })
 }
 
+/// Of one or two people an officer sees no cell.
+async fn two_more_are_refused(harness: &Harness, now: i64) {
+    for number in 2..=3 {
+        let other = harness.worker(number).await;
+        let village = format!("{}001", other.signed_in().person.roles[0].unit);
+        let body = visit(now - 7_200_000, &village, Some("approved"));
+        let (device, n) = (other.register().await, 40 + i64::from(number));
+        let refused = push(&other, &device, n, "visit", body).await;
+        assert_eq!(refused["verdict"], "rejected", "{refused}");
+    }
+}
+
 /// Ten days on duty in an office.
 async fn lent(worker: &Actor, device: &str, now: i64) {
     for day in 1..=10 {
@@ -87,7 +99,7 @@ async fn the_county_sees_its_field_work() {
     let body = visit(now - 7_200_000, &village, Some("approved"));
     let refused = push(&worker, &device, 2, "visit", body).await;
     assert_eq!(refused["verdict"], "rejected", "{refused}");
-    browser.wait_for("refusal-row", "行动方案").await;
+    two_more_are_refused(&harness, now).await;
     // What still waits on a phone is told, so that a quiet phone is not read as an idle one.
     let said = json!({ "protocol": 1, "device": device,
         "unsent": { "records": 12, "photos": 3, "oldest_ms": 10_800_000 } });
@@ -95,6 +107,7 @@ async fn the_county_sees_its_field_work() {
     let body = visit(now - 14_400_000, &village, None);
     push(&worker, &device, 3, "visit", body).await;
     browser.wait_for("station-row", "12 条待上传").await;
+    browser.wait_for("refusal-row", "行动方案").await;
     lent(&worker, &device, now).await;
     push(
         &worker,

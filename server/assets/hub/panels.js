@@ -73,7 +73,7 @@ function fillVillage(row, village, station) {
 /** One row a rule and ordering office. An empty office means: merged upward, too few authors. */
 export function fillRefusals(panel, today) {
   fillTable(panel, [...today.refusals].sort(byCount), "refusals_empty", {
-    key: (refusal) => `${refusal.rule} ${refusal.ordering_office ?? "?"}`,
+    key: (refusal) => `${refusal.rule ?? ""} ${refusal.ordering_office ?? "?"}`,
     make: rowMaker("refusal-row", ["clause", "office", "number all"]),
     fill: fillRefusal,
   });
@@ -84,7 +84,9 @@ function fillRefusal(row, refusal) {
   const title = isChinese() ? refusal.title_zh : refusal.title_en ?? refusal.title_zh;
   put(
     clause,
-    el("span", "lead", el("span", "rule", refusal.rule), title ?? ""),
+    refusal.rule === null
+      ? t("rules_merged")
+      : el("span", "lead", el("span", "rule", refusal.rule), title ?? ""),
     chinese(refusal.clause ?? "", "under"),
   );
   const named = refusal.ordering_office;

@@ -134,6 +134,7 @@ const WORDS = {
   office: ["交办单位", "Ordering office"],
   office_none: ["未写明", "Not stated"],
   office_merged: ["已合并（不足三人）", "Merged (under three authors)"],
+  rules_merged: ["其余条款（已合并，不足三人）", "Other clauses (merged, under three authors)"],
   count: ["次数", "Count"],
 
   alerts: ["请县里看一看", "For the county to look at"],

@@ -21,7 +21,7 @@ use crate::app::App;
 use crate::caller::Caller;
 use crate::problem::ApiError;
 use crate::store::reports::{self, Escalated};
-use crate::store::shards;
+use crate::store::{StoreError, Tx, shards};
 
 /// Who decides.
 const DECIDERS: &[Role] = &[Role::HubReviewer, Role::CountyBureau];
@@ -32,6 +32,43 @@ pub const WATCHERS: &[Role] = &[Role::CityViewer, Role::ProvinceAdmin];
 #[serde(deny_unknown_fields)]
 pub struct Ask {
     unit: String,
+    after: Option<String>,
+    limit: Option<i64>,
+}
+
+/// Where a page ends: in which county, at which receipt, and how many of that very moment were
+/// given. It names no item, because the city may not know of which there are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Place {
+    county: i64,
+    since: i64,
+    given: i64,
+}
+
+impl Place {
+    fn read(text: &str) -> Option<Self> {
+        let mut parts = text.splitn(3, '.').map(|part| part.parse::<i64>().ok());
+        let mut next = || parts.next().flatten().filter(|number| *number >= 0);
+        Some(Self {
+            county: next()?,
+            since: next()?,
+            given: next().filter(|given| *given <= LIST_ROWS_MAX)?,
+        })
+    }
+
+    fn written(self) -> String {
+        format!("{}.{}.{}", self.county, self.since, self.given)
+    }
+
+    /// Behind one more row.
+    const fn past(&mut self, received_at: i64) {
+        self.given = if self.since == received_at {
+            self.given + 1
+        } else {
+            1
+        };
+        self.since = received_at;
+    }
 }
 
 /// `GET /v1/escalated?unit=`: of a county, or of all counties of a city.
@@ -53,20 +90,55 @@ pub async fn escalated(
     if !decides && !caller.is_one_of(WATCHERS, unit, now) {
         return Err(none);
     }
+    let wrong = |at| ApiError::new(problem::INVALID_PARAMETER).at(at, "out-of-range");
+    let limit = ask.limit.unwrap_or(LIST_ROWS_MAX);
+    if !(1..=LIST_ROWS_MAX).contains(&limit) {
+        return Err(wrong("/limit"));
+    }
+    let after = ask.after.as_deref();
+    let after = after.map(|text| Place::read(text).ok_or(wrong("/after")));
+    let after = after.transpose()?.unwrap_or_default();
     let mut tx = app.db.read().await?;
-    let heads = shards::heads(&mut tx).await?;
+    let (rows, next) = page(&mut tx, unit, after, limit).await?;
+    let items = rows.iter().map(|row| shown(&app, row, decides, now));
+    let items: Vec<Value> = items.collect();
+    let next = next.map(Place::written);
+    Ok(Json(json!({ "unit": unit, "items": items, "next": next })))
+}
+
+/// The rows behind a place, county by county, and where the next page begins if there are more.
+async fn page(
+    tx: &mut Tx,
+    unit: &str,
+    after: Place,
+    limit: i64,
+) -> Result<(Vec<Escalated>, Option<Place>), StoreError> {
+    let heads = shards::heads(tx).await?;
     let counties = heads.iter().map(|head| Shard(head.id));
+    let counties = counties.filter(|county| county.0 >= after.county);
     let counties = counties.filter(|county| county.to_string().starts_with(unit));
     let mut items = Vec::new();
     for county in counties.collect::<Vec<_>>() {
-        let left = LIST_ROWS_MAX - items.len() as i64;
-        if left == 0 {
-            break;
+        let mut place = match county.0 == after.county {
+            true => after,
+            false => Place {
+                county: county.0,
+                ..Place::default()
+            },
+        };
+        let skip = usize::try_from(place.given).unwrap_or(0);
+        let left = limit - items.len() as i64;
+        let asked = left + place.given + 1;
+        let rows = reports::escalated(tx, county, place.since, asked).await?;
+        for row in rows.into_iter().skip(skip) {
+            if items.len() as i64 == limit {
+                return Ok((items, Some(place)));
+            }
+            place.past(row.received_at);
+            items.push(row);
         }
-        let rows = reports::escalated(&mut tx, county, left).await?;
-        items.extend(rows.into_iter().map(|row| shown(&app, &row, decides, now)));
     }
-    Ok(Json(json!({ "unit": unit, "items": items })))
+    Ok((items, None))
 }
 
 fn shown(app: &App, row: &Escalated, decides: bool, now: i64) -> Value {

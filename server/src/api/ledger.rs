@@ -2,8 +2,8 @@
 //!
 //! Reviewers see the cells as they are. Others get whole months that are over, merged by
 //! `xiangyi_sync::ledger`, so that no cell, nor a difference of cells of one answer, points at one
-//! or two people. A refusal after a hold counts in the month in which the record came: asked again,
-//! a published month may differ by it.
+//! or two people. A refusal counts in the month in which it was refused, whenever the record came:
+//! a published month never changes.
 
 use axum::Json;
 use axum::extract::State;
@@ -13,7 +13,7 @@ use xiangyi_proto::limits::LEDGER_MONTHS_MAX;
 use xiangyi_proto::problem;
 use xiangyi_proto::region;
 use xiangyi_proto::role::Role;
-use xiangyi_proto::time::{day_of_text, day_start, day_text};
+use xiangyi_proto::time::{MINUTE_MS, day_of_text, day_start, day_text};
 use xiangyi_sync::kpi;
 use xiangyi_sync::ledger::{self, Cell, Refused};
 
@@ -24,6 +24,10 @@ use crate::app::App;
 use crate::caller::Caller;
 use crate::problem::ApiError;
 use crate::store::reports::{self, RefusedRow};
+
+/// A month is over when its last commits are: one that began in its last moments may take until
+/// here.
+const SETTLES_MS: i64 = 10 * MINUTE_MS;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -61,7 +65,7 @@ pub async fn ledger(
         let (year, number) = (month.div_euclid(12), month.rem_euclid(12) + 1);
         let days = kpi::period(year, Some(number)).ok_or_else(none)?;
         let bounds = (day_start(days.0), day_start(days.1));
-        let over = bounds.1 <= now;
+        let over = bounds.1 + SETTLES_MS <= now;
         let rows = match over || exact {
             true => reports::refused_in(&mut tx, shard, bounds).await?,
             false => Vec::new(),

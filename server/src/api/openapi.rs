@@ -11,6 +11,7 @@ use xiangyi_proto::account::{
     SignedIn, WeChatCode, WeChatSignIn,
 };
 use xiangyi_proto::kinds::{Kind, Type};
+use xiangyi_proto::limits::LIST_ROWS_MAX;
 use xiangyi_proto::problem::{CODES, Problem};
 use xiangyi_sync::tree::{self, Node};
 
@@ -270,6 +271,11 @@ fn of_reports(path: &str) -> Vec<Value> {
         list.push(query("year", true, &json!({ "type": "integer" })));
         let month = json!({ "type": "integer", "minimum": 1, "maximum": 12 });
         list.push(query("month", false, &month));
+    }
+    if path == "/v1/escalated" {
+        list.push(query("after", false, &json!({ "type": "string" })));
+        let limit = json!({ "type": "integer", "minimum": 1, "maximum": LIST_ROWS_MAX });
+        list.push(query("limit", false, &limit));
     }
     if path == "/v1/refusals/ledger" {
         let month = || json!({ "type": "string", "pattern": "^[0-9]{4}-[0-9]{2}$" });

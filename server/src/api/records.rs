@@ -264,6 +264,17 @@ pub struct WriteAsk {
     reason: Option<String>,
     #[serde(default)]
     refusal: Option<Uuid>,
+    /// All of it as it came.
+    #[serde(skip)]
+    sent: String,
+}
+
+/// Reads a write, and keeps its text: of two members of one name only the last is read.
+fn asked(headers: &HeaderMap, bytes: &Bytes) -> Result<WriteAsk, ApiError> {
+    let text = body::text(headers, bytes)?;
+    let mut ask: WriteAsk = body::parse(&text)?;
+    ask.sent = text;
+    Ok(ask)
 }
 
 /// `POST /v1/{collection}`: a new record, an intent on a slot, a review; with `refusal` beside
@@ -279,7 +290,7 @@ pub async fn create(
     bytes: Bytes,
 ) -> Result<Response, ApiError> {
     let kind = kind_of(&collection)?;
-    let ask: WriteAsk = body::json(&headers, &bytes)?;
+    let ask = asked(&headers, &bytes)?;
     let op = match kind.spec().life {
         _ if ask.refusal.is_some() && kind != Kind::WorkTime => Op::Appeal,
         Life::Slot => Op::Request,
@@ -301,7 +312,7 @@ pub async fn patch(
     bytes: Bytes,
 ) -> Result<Response, ApiError> {
     let (kind, id) = (kind_of(&collection)?, query::id(&id)?);
-    let mut ask: WriteAsk = body::json(&headers, &bytes)?;
+    let mut ask = asked(&headers, &bytes)?;
     ask.id = Some(id);
     let op = if kind.spec().life == Life::Slot {
         Op::Request
@@ -323,7 +334,7 @@ pub async fn void(
     bytes: Bytes,
 ) -> Result<Response, ApiError> {
     let (kind, id) = (kind_of(&collection)?, query::id(&id)?);
-    let mut ask: WriteAsk = body::json(&headers, &bytes)?;
+    let mut ask = asked(&headers, &bytes)?;
     ask.id = Some(id);
     write(&app, &caller, &headers, kind, Op::Void, ask).await
 }
@@ -371,7 +382,7 @@ async fn write(
         clock: None,
         received_at: now,
     };
-    let mut item = admit::admit_built(mutation, key, &sender, &app.writer.packs());
+    let mut item = admit::admit_built(mutation, key, &ask.sent, &sender, &app.writer.packs());
     crate::units::settle(app, &caller.grants, &mut item);
     let shard = item.shard;
     let mut parts = app.writer.write(shard, Work::Items(vec![item])).await;

@@ -2,7 +2,7 @@
 //!
 //! A number that is not known is null, never zero.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use axum::Json;
 use axum::extract::State;
@@ -15,18 +15,17 @@ use xiangyi_proto::region;
 use xiangyi_proto::role::Role;
 use xiangyi_proto::time::{day_number, day_start, day_text};
 use xiangyi_sync::cursor::{Cursor, ShardPlace, person_check};
+use xiangyi_sync::ledger::{self, Cell, Refused};
 
 use super::query::Asked;
 use crate::app::App;
 use crate::caller::Caller;
 use crate::problem::ApiError;
-use crate::store::reports::{self, DayCount, RefusalCell};
+use crate::store::reports::{self, DayCount, RefusedToday};
 use crate::store::{Tx, views};
 
 /// Roles that see a county's board.
 pub const HUB: &[Role] = &[Role::HubOfficer, Role::HubReviewer, Role::CountyBureau];
-/// Authors below which a ledger cell would point at somebody.
-const AUTHORS_MIN: i64 = 3;
 /// Days for which missing photographs are listed: after 15 the record locks, with two to spare.
 const MISSING_DAYS: i64 = 17;
 /// Class under which a client counts once a day.
@@ -102,7 +101,7 @@ pub async fn today(
         "server_time": now,
         "totals": totals(&counts, held, refused, photos, incidents),
         "villages": villages(&app, &counts),
-        "refusals": ledger(&app, cells, reviewer),
+        "refusals": refusals(&app, cells, reviewer),
         "photos_missing": photos_missing,
         "stations": stations,
         "alerts": alerts,
@@ -189,29 +188,46 @@ fn villages(app: &App, counts: &[DayCount]) -> Vec<Value> {
         .collect()
 }
 
-/// Cells under three authors lose their office: merged upward, except for reviewers.
-fn ledger(app: &App, cells: Vec<RefusalCell>, reviewer: bool) -> Vec<Value> {
-    let mut merged: BTreeMap<(String, String, Option<String>), i64> = BTreeMap::new();
-    for cell in cells {
-        let small = cell.authors < AUTHORS_MIN && cell.office.is_some() && !reviewer;
-        let office = if small {
-            Some(String::new())
-        } else {
-            cell.office
-        };
-        *merged.entry((cell.rule, cell.clause, office)).or_default() += cell.count;
-    }
+/// The day's refusals by rule and office. To others than reviewers they are a small ledger: cells
+/// under three authors are merged, and a day with fewer authors shows none.
+fn refusals(app: &App, rows: Vec<RefusedToday>, reviewer: bool) -> Vec<Value> {
+    let rows: Vec<Refused> = rows.into_iter().map(refused).collect();
+    let cells = if reviewer {
+        ledger::exact(&rows)
+    } else {
+        ledger::published(&rows)
+    };
     let packs = app.writer.packs();
-    merged
-        .into_iter()
-        .map(|((rule, clause, office), count)| {
-            let (zh, en) = packs.title(&rule).unwrap_or_default();
-            json!({
-                "rule": rule, "clause": clause, "title_zh": zh, "title_en": en,
-                "ordering_office": office, "count": count,
-            })
+    let shown = |cell: Cell| {
+        let (rule, clause) = cell
+            .clause
+            .as_deref()
+            .and_then(|key| key.split_once('\n'))
+            .unzip();
+        let (zh, en) = rule.and_then(|rule| packs.title(rule)).unzip();
+        // An office that nobody named is null, one that was merged away is empty.
+        let office = match cell.office {
+            Some(office) => Some(office).filter(|office| !office.is_empty()),
+            None => Some(String::new()),
+        };
+        json!({
+            "rule": rule, "clause": clause, "title_zh": zh, "title_en": en,
+            "ordering_office": office, "count": cell.count,
         })
-        .collect()
+    };
+    cells.into_iter().map(shown).collect()
+}
+
+/// A row as the ledger merges it: the rule stands for the clause, and the county is one station.
+fn refused(row: RefusedToday) -> Refused {
+    Refused {
+        clause: format!("{}\n{}", row.rule, row.clause),
+        office: row.office.unwrap_or_default(),
+        station: String::new(),
+        author: row.author,
+        count: row.count,
+        minutes: 0,
+    }
 }
 
 /// Trends that the packs ask the county to look at: how many people of which station, never who.

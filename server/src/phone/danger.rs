@@ -3,12 +3,13 @@
 //! The phone asks the packs that it believes, before the first sync the shipped one. It
 //! only speaks; what was recorded stays as it is.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 use xiangyi_proto::exchange::Mutation;
 use xiangyi_proto::kinds::Kind;
 use xiangyi_proto::time::TimeQuality;
 use xiangyi_sync::phone::{Entry, Phone};
 use xiangyi_sync::policy::{Danger, PackSet, Question};
+use xiangyi_sync::{hear, merge};
 
 use super::out;
 
@@ -38,25 +39,33 @@ pub fn warn(packs: &PackSet, phone: &Phone, person: &str, entries: &[Entry]) {
 }
 
 fn signals(packs: &PackSet, phone: &Phone, person: &str, entries: &[Entry]) -> Vec<Danger> {
-    let drafts = entries.iter();
-    let drafts = drafts.filter_map(|entry| serde_json::from_str::<Mutation>(&entry.raw).ok());
-    drafts
-        .flat_map(|draft| of_draft(packs, phone, person, &draft))
-        .collect()
+    let drafts = entries.iter().filter_map(|entry| {
+        let draft = serde_json::from_str::<Mutation>(&entry.raw).ok()?;
+        Some(of_draft(packs, phone, person, (&draft, &entry.raw)))
+    });
+    drafts.flatten().collect()
 }
 
-fn of_draft(packs: &PackSet, phone: &Phone, person: &str, draft: &Mutation) -> Vec<Danger> {
-    let mut texts: Vec<&str> = draft.reason.as_deref().into_iter().collect();
-    for value in draft.set.values().chain(draft.add.values()) {
-        gather(value, &mut texts);
+/// What the server will hear when the draft comes: its kind's rules, and every text in it.
+fn of_draft(
+    packs: &PackSet,
+    phone: &Phone,
+    person: &str,
+    (draft, raw): (&Mutation, &str),
+) -> Vec<Danger> {
+    let at = draft.occurred_at.unwrap_or(0) + phone.offset_ms.unwrap_or(0);
+    let texts = hear::literals(raw).into_iter();
+    let texts = texts.filter(|text| hear::is_note(text));
+    let heard = texts.flat_map(|text| packs.danger_in_text(&text, &draft.unit, at));
+    let mut danger: Vec<Danger> = heard.collect();
+    let mut record = draft.body.clone().unwrap_or(Value::Object(Map::new()));
+    for (pointer, value) in draft.set.iter().chain(&draft.add) {
+        merge::put(&mut record, pointer, value.clone());
     }
-    let texts = texts.into_iter();
-    let mut danger: Vec<Danger> = texts.flat_map(|text| packs.danger_in_text(text)).collect();
-    if let (Some(kind), Some(record)) = (Kind::parse(&draft.kind), &draft.body) {
-        let at = draft.occurred_at.unwrap_or(0) + phone.offset_ms.unwrap_or(0);
+    if let Some(kind) = Kind::parse(&draft.kind) {
         let judged = packs.judge(&Question {
             kind,
-            record,
+            record: &record,
             unit: &draft.unit,
             author: person,
             op: draft.op,
@@ -68,13 +77,4 @@ fn of_draft(packs: &PackSet, phone: &Phone, person: &str, draft: &Mutation) -> V
         danger.extend(judged.danger);
     }
     danger
-}
-
-fn gather<'a>(value: &'a Value, texts: &mut Vec<&'a str>) {
-    match value {
-        Value::String(text) => texts.push(text),
-        Value::Array(list) => list.iter().for_each(|value| gather(value, texts)),
-        Value::Object(members) => members.values().for_each(|value| gather(value, texts)),
-        _ => {}
-    }
 }

@@ -3,11 +3,15 @@
 //! Counts from rollups cost the same at ten thousand and at ten million records; refusals of months
 //! and office days grow with what was refused and with the days on duty that are stored.
 
+use std::collections::BTreeSet;
+
 use sqlx::FromRow;
 use xiangyi_proto::ids::Shard;
 use xiangyi_sync::policy::FactKind;
 
-use super::{StoreError, Tx};
+use super::batch::{self, in_texts};
+use super::dialect::Dual;
+use super::{StoreError, Tx, shards};
 use crate::on;
 
 /// A day's count of one unit, village, class and kind.
@@ -52,27 +56,27 @@ pub async fn missing(
         .await)?)
 }
 
-/// A cell of the refusal ledger.
+/// Refusals of one author by rule and office.
 #[derive(Debug, Clone, FromRow)]
-pub struct RefusalCell {
+pub struct RefusedToday {
     pub rule: String,
     pub clause: String,
     pub office: Option<String>,
+    pub author: String,
     pub count: i64,
-    pub authors: i64,
 }
 
-/// Index: `refusal(shard, received_at)`.
-const REFUSALS: &str = "SELECT rule, clause, office, CAST(COUNT(*) AS BIGINT) AS count, \
-     CAST(COUNT(DISTINCT author) AS BIGINT) AS authors FROM refusal \
-     WHERE shard = $1 AND received_at >= $2 GROUP BY rule, clause, office ORDER BY rule, office";
+/// Index: `refusal(shard, refused_at)`.
+const REFUSALS: &str = "SELECT rule, clause, office, author, CAST(COUNT(*) AS BIGINT) AS count \
+     FROM refusal WHERE shard = $1 AND refused_at >= $2 \
+     GROUP BY rule, clause, office, author ORDER BY rule, office, author";
 
-/// Refusals by clause and ordering office since a moment; never by worker.
+/// Refusals since a moment; the authors are for merging, never for showing.
 pub async fn refusals(
     tx: &mut Tx,
     shard: Shard,
     since: i64,
-) -> Result<Vec<RefusalCell>, StoreError> {
+) -> Result<Vec<RefusedToday>, StoreError> {
     Ok(on!(tx, |c| sqlx::query_as(REFUSALS)
         .bind(shard.0)
         .bind(since)
@@ -153,17 +157,20 @@ pub struct Escalated {
 
 /// Index: `held(shard, reason)`.
 const ESCALATED: &str = "SELECT id, record, kind, unit, rule, received_at FROM held \
-     WHERE shard = $1 AND reason = 'review' AND escalated ORDER BY received_at, id LIMIT $2";
+     WHERE shard = $1 AND reason = 'review' AND escalated AND received_at >= $3 \
+     ORDER BY received_at, id LIMIT $2";
 
-/// What was escalated in a county, oldest first.
+/// What was escalated in a county and came since a moment, oldest first.
 pub async fn escalated(
     tx: &mut Tx,
     shard: Shard,
+    since: i64,
     limit: i64,
 ) -> Result<Vec<Escalated>, StoreError> {
     Ok(on!(tx, |c| sqlx::query_as(ESCALATED)
         .bind(shard.0)
         .bind(limit)
+        .bind(since)
         .fetch_all(c)
         .await)?)
 }
@@ -179,10 +186,10 @@ pub struct RefusedRow {
     pub minutes: i64,
 }
 
-/// Index: `refusal(shard, received_at)`.
+/// Index: `refusal(shard, refused_at)`.
 const REFUSED_IN: &str = "SELECT clause, office, unit, author, \
      CAST(COUNT(*) AS BIGINT) AS count, CAST(SUM(minutes) AS BIGINT) AS minutes FROM refusal \
-     WHERE shard = $1 AND received_at >= $2 AND received_at < $3 \
+     WHERE shard = $1 AND refused_at >= $2 AND refused_at < $3 \
      GROUP BY clause, office, unit, author ORDER BY clause, office, unit, author";
 
 /// Refusals between two moments; the authors are for merging, never for showing.
@@ -252,25 +259,32 @@ pub async fn posts(
         .await)?)
 }
 
-/// Index: the primary key of `fact`.
-const OFFICE_DAYS: &str = "SELECT key, CAST(COUNT(DISTINCT from_ms) AS BIGINT) AS days FROM fact \
-     WHERE shard = $1 AND kind = $2 AND key >= $3 AND key < $4 AND from_ms >= $5 \
-     GROUP BY key, person HAVING COUNT(DISTINCT from_ms) >= $6 ORDER BY key";
+/// Index: the primary key of `fact`, by unit and day: what it costs does not grow with the years.
+const OFFICE_DAYS: Dual = in_texts!(
+    "SELECT key, CAST(COUNT(DISTINCT from_ms) AS BIGINT) AS days",
+    "fact WHERE shard = $1 AND kind = $3 AND key = k0 AND from_ms >= $4 \
+     GROUP BY key, person HAVING COUNT(DISTINCT from_ms) >= $5"
+);
 
 /// Units whose people were on duty in an office for so many days since a moment, one row each; who
-/// they are is not asked.
+/// they are is not asked. A unit with a day has a stream of its own.
 pub async fn office_days(
     tx: &mut Tx,
     shard: Shard,
     since: i64,
     days: i64,
 ) -> Result<Vec<(String, i64)>, StoreError> {
-    let (county, after) = (shard.to_string(), format!("{shard}:"));
-    Ok(on!(tx, |c| sqlx::query_as(OFFICE_DAYS)
+    let streams = shards::all_streams(tx, shard).await?;
+    let names = streams.iter().map(|row| row.name.as_str());
+    let units: BTreeSet<&str> = names
+        .filter_map(|name| name.strip_prefix("station:"))
+        .collect();
+    let units: Vec<&str> = units.into_iter().collect();
+    let (sql, keys) = (tx.text(&OFFICE_DAYS), batch::list(&units));
+    Ok(on!(tx, |c| sqlx::query_as(sql)
         .bind(shard.0)
+        .bind(keys)
         .bind(FactKind::OfficeDay.number())
-        .bind(county)
-        .bind(after)
         .bind(since)
         .bind(days)
         .fetch_all(c)

@@ -375,8 +375,9 @@ async fn facts(
 
 static REFUSALS: Bulk = Bulk::new(
     "INSERT INTO refusal (shard, id, seq, record, kind, device, n, author, unit, rule, pack, \
-     version, clause, office, minutes, received_at, state, refiled, content) VALUES",
-    "ibibitittttittiitbb",
+     version, clause, office, minutes, received_at, refused_at, state, refiled, content) \
+     VALUES",
+    "ibibitittttittiiitbb",
     "ON CONFLICT (shard, id) DO UPDATE SET state = excluded.state, refiled = excluded.refiled",
 );
 
@@ -403,6 +404,7 @@ async fn refusals(
         .bind(refusal.office.as_deref())
         .bind(refusal.minutes)
         .bind(refusal.received_at)
+        .bind(refusal.refused_at)
         .bind(refusal.state.as_str())
         .bind(refusal.refiled.as_ref().map(|id| id.as_bytes().as_slice()))
         .bind(refusal.content.as_slice()));

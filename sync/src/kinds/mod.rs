@@ -7,7 +7,7 @@ mod activity;
 mod check_in;
 mod client;
 mod incident;
-pub use incident::OPEN;
+pub use incident::{OPEN, heard_of};
 mod incident_step;
 mod link;
 pub use link::LOT;

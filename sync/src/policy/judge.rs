@@ -5,9 +5,9 @@
 
 use cel::Program;
 use serde_json::{Map, Value};
-use xiangyi_proto::kinds::Type;
+use xiangyi_proto::kinds::{Kind, Type};
 use xiangyi_proto::pack::{Class, DangerState, RuleClock, RuleVerdict};
-use xiangyi_proto::time::{TimeQuality, day_number, day_text};
+use xiangyi_proto::time::{Millis, TimeQuality, day_number, day_text};
 
 use std::sync::Arc;
 
@@ -114,11 +114,16 @@ impl PackSet {
         hits
     }
 
-    /// Signals of danger in a bare text, such as that of a record with defects.
-    pub fn danger_in_text(&self, text: &str) -> Vec<Danger> {
+    /// Signals of danger in a bare text, such as that of a record with defects, by the packs in
+    /// force where it came; by all where no pack is, each rule once.
+    pub fn danger_in_text(&self, text: &str, unit: &str, received_at: Millis) -> Vec<Danger> {
         let heard = Heard::of(text);
         let mut danger: Vec<Danger> = Vec::new();
-        for pack in self.all() {
+        let mut packs = self.in_force(unit, day_number(received_at));
+        if packs.is_empty() {
+            packs = self.all().collect();
+        }
+        for pack in packs {
             let mentioned = pack.lexicons.scan(&heard);
             for rule in &pack.rules {
                 if let (Some(state), Test::Mentions(lexicon)) = (rule.danger, &rule.test)
@@ -131,6 +136,19 @@ impl PackSet {
             }
         }
         danger
+    }
+
+    /// Whether any rule listens for danger in the narrative of this kind.
+    pub fn hears(&self, kind: Kind) -> bool {
+        let listens = |pack: &CompiledPack| {
+            let entries = pack.of_kind(kind).into_iter();
+            let mut rules = entries.flat_map(|index| &index.entries);
+            rules.any(|entry| {
+                let rule = &pack.rules[entry.rule];
+                rule.danger.is_some() && matches!(rule.test, Test::Mentions(_))
+            })
+        };
+        self.all().any(listens)
     }
 
     fn chosen(&self, q: &Question) -> Vec<InForce<'_>> {
@@ -280,10 +298,7 @@ const fn may_apply(entry: &Entry, present: u64, mentioned: LexiconSet) -> bool {
 
 /// Danger first: refusals become holds, tags take the professional class away.
 fn settle(judgement: &mut Judgement) {
-    judgement.danger.sort_by_key(|danger| match danger.state {
-        DangerState::Reported => 0,
-        DangerState::Suspected => 1,
-    });
+    severest_first(&mut judgement.danger);
     for hit in &mut judgement.hits {
         if hit.verdict == RuleVerdict::Reject && !judgement.danger.is_empty() {
             hit.verdict = RuleVerdict::Hold;
@@ -293,6 +308,14 @@ fn settle(judgement: &mut Judgement) {
             judgement.class = judgement.class.min(Class::Assistive);
         }
     }
+}
+
+/// Reported before suspected.
+pub fn severest_first(danger: &mut [Danger]) {
+    danger.sort_by_key(|danger| match danger.state {
+        DangerState::Reported => 0,
+        DangerState::Suspected => 1,
+    });
 }
 
 fn hit(rule: &Rule, at: Vec<String>) -> Hit {
@@ -331,39 +354,50 @@ fn at_of(q: &Question) -> At {
     }
 }
 
-/// The narrative texts of a record.
+/// The narrative texts of a record, prepared.
 pub(super) fn texts(q: &Question) -> Vec<Told> {
     let mut texts = Vec::new();
-    if let Value::Object(members) = q.record {
-        fold_members(shape::of(q.kind), members, "", &mut texts);
-    }
+    each_text(q.kind, q.record, &mut |at, text| {
+        let (at, heard) = (at(), Heard::of(text));
+        texts.push(Told { at, heard });
+    });
     texts
 }
 
-fn fold_members(shape: &Shape, members: &Map<String, Value>, at: &str, texts: &mut Vec<Told>) {
+/// The narrative texts of a record as they were written.
+pub fn narrative(kind: Kind, record: &Value) -> Vec<String> {
+    let mut texts = Vec::new();
+    each_text(kind, record, &mut |_, text| texts.push(text.to_owned()));
+    texts
+}
+
+type Take<'a> = dyn FnMut(&dyn Fn() -> String, &str) + 'a;
+
+fn each_text(kind: Kind, record: &Value, take: &mut Take<'_>) {
+    if let Value::Object(members) = record {
+        in_members(shape::of(kind), members, "", take);
+    }
+}
+
+fn in_members(shape: &Shape, members: &Map<String, Value>, at: &str, take: &mut Take<'_>) {
     for (name, value) in members {
         if let Some(shape) = shape.member(name) {
-            fold_one(shape, value, &|| format!("{at}/{name}"), texts);
+            in_one(shape, value, &|| format!("{at}/{name}"), take);
         }
     }
 }
 
-fn fold_one(shape: &Shape, value: &Value, at: &dyn Fn() -> String, texts: &mut Vec<Told>) {
+fn in_one(shape: &Shape, value: &Value, at: &dyn Fn() -> String, take: &mut Take<'_>) {
     match (shape.ty, value) {
-        (Type::Text(chars), Value::String(text)) if chars >= NARRATIVE_CHARS_MIN => {
-            texts.push(Told {
-                at: at(),
-                heard: Heard::of(text),
-            });
-        }
-        (Type::Map, Value::Object(members)) => fold_members(shape, members, &at(), texts),
+        (Type::Text(chars), Value::String(text)) if chars >= NARRATIVE_CHARS_MIN => take(at, text),
+        (Type::Map, Value::Object(members)) => in_members(shape, members, &at(), take),
         (Type::List(_), Value::Array(list)) => {
             let Some(element) = shape.element.as_deref() else {
                 return;
             };
             let at = at();
             for (index, value) in list.iter().enumerate() {
-                fold_one(element, value, &|| format!("{at}/{index}"), texts);
+                in_one(element, value, &|| format!("{at}/{index}"), take);
             }
         }
         _ => {}

@@ -53,6 +53,7 @@ pub use facts::{
     whole_time,
 };
 pub use fault::PackFault;
+pub use judge::{narrative, severest_first};
 pub use lexicon::Lexicons;
 pub use packs::PackSet;
 pub use score::{GroupRates, Note, Rates, Score, score};

@@ -45,6 +45,7 @@ pub struct Bench {
     pub world: World,
     pub packs: PackSet,
     pub now: i64,
+    pub secret: [u8; 32],
     n: i64,
 }
 
@@ -62,6 +63,7 @@ impl Bench {
             world: World::new(Shard(430_121), 0),
             packs: PackSet::new(vec![pack]),
             now: NOW,
+            secret: [7; 32],
             n: 0,
         };
         for (person, role, unit) in [
@@ -144,6 +146,7 @@ impl Bench {
             now: self.now,
             packs: &self.packs,
             places: &places,
+            secret: self.secret,
         };
         work(&mut self.world, &env)
     }

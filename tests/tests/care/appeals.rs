@@ -151,3 +151,50 @@ on_both!(what_nobody_decides_is_escalated_on_day_ten, |engine| {
     let left = reviewer.get(path).await.good();
     assert_eq!(left["items"].as_array().map(Vec::len), Some(1), "{left}");
 });
+
+on_both!(what_is_escalated_comes_in_pages, |engine| {
+    let harness = Harness::start(engine).await;
+    for number in 1..=5 {
+        waiting(&harness.worker(1).await, number, false).await;
+        // Three came in one moment.
+        let later = if number < 3 { 1 } else { 0 };
+        harness.clock.set(harness.clock.now() + later);
+    }
+    harness.clock.set(START + 240 * HOUR + 10);
+    xiangyi_server::ticker::fire_due(&harness.app)
+        .await
+        .expect("timers fire");
+    let reviewer = harness.reviewer(1).await;
+    let (mut seen, mut after) = (Vec::new(), String::new());
+    loop {
+        let page = reviewer
+            .get(&format!("/v1/escalated?unit=430121&limit=2{after}"))
+            .await
+            .good();
+        let items = page["items"].as_array().expect("a list");
+        assert!((1..=2).contains(&items.len()), "{page}");
+        seen.extend(items.iter().map(|item| item["record"].clone()));
+        let Some(next) = page["next"].as_str() else {
+            break;
+        };
+        after = format!("&after={next}");
+    }
+    let whole = reviewer.get("/v1/escalated?unit=430121").await.good();
+    let items = whole["items"].as_array().expect("a list").iter();
+    assert_eq!(
+        seen,
+        items.map(|item| item["record"].clone()).collect::<Vec<_>>()
+    );
+    assert_eq!((seen.len(), &whole["next"]), (5, &Value::Null));
+    for (query, pointer) in [
+        ("limit=0", "/limit"),
+        ("after=x", "/after"),
+        ("after=1.2.-3", "/after"),
+    ] {
+        let reply = reviewer
+            .get(&format!("/v1/escalated?unit=430121&{query}"))
+            .await;
+        let problem = reply.problem(400, "invalid-parameter");
+        assert_eq!(problem["errors"][0]["pointer"], pointer, "{query}");
+    }
+});

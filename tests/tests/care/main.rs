@@ -2,6 +2,7 @@
 //! the numbers that come of them.
 
 mod appeals;
+mod hidden;
 mod incidents;
 mod kpi;
 mod ledger;

@@ -100,6 +100,32 @@ async fn no_text_scans_a_table_that_grows() {
 }
 
 #[tokio::test]
+async fn days_on_duty_are_read_by_unit_and_day_not_by_years() {
+    let fresh = Engine::Sqlite.fresh().await;
+    let mut tx = fresh.db.write().await.expect("begin");
+    let Tx::Sqlite(tx) = &mut tx else {
+        panic!("it is a file")
+    };
+    let all = texts::of_the_store();
+    let text = all
+        .iter()
+        .find(|text| text.name == "reports.rs OFFICE_DAYS");
+    let text = text.expect("the text is there");
+    let sql = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {}", text.sqlite));
+    let plan = sqlx::query(sql).fetch_all(tx.connection()).await;
+    let steps: Vec<String> = plan
+        .expect("a plan")
+        .iter()
+        .map(|row| row.get("detail"))
+        .collect();
+    let by_day = "(shard=? AND kind=? AND key=? AND from_ms>?)";
+    assert!(
+        steps.iter().any(|step| step.ends_with(by_day)),
+        "{steps:#?}"
+    );
+}
+
+#[tokio::test]
 async fn reads_by_keys_go_along_an_index_on_the_server_too() {
     let fresh = Engine::Postgres.fresh().await;
     let mut tx = fresh.db.write().await.expect("begin");

@@ -115,13 +115,13 @@ pub(crate) async fn facts(
 /// Index: the primary key of `refusal`.
 const REFUSALS: Dual = in_ids!(
     "SELECT id, seq, record, kind, device, n, author, unit, rule, pack, version, clause, office, \
-     minutes, received_at, state, refiled, content",
+     minutes, received_at, refused_at, state, refiled, content",
     "refusal WHERE shard = $1 AND id = k0"
 );
 /// Index: `refusal(shard, record)`.
 const REFUSALS_OF: Dual = in_ids!(
     "SELECT id, seq, record, kind, device, n, author, unit, rule, pack, version, clause, office, \
-     minutes, received_at, state, refiled, content",
+     minutes, received_at, refused_at, state, refiled, content",
     "refusal WHERE shard = $1 AND record = k0"
 );
 
@@ -142,6 +142,7 @@ struct RefusalRow {
     office: Option<String>,
     minutes: i64,
     received_at: i64,
+    refused_at: i64,
     state: String,
     refiled: Option<Vec<u8>>,
     content: Vec<u8>,
@@ -182,6 +183,7 @@ async fn refusals(tx: &mut Tx, world: &mut World, wants: &Wants) -> Result<(), S
             office: row.office,
             minutes: row.minutes,
             received_at: row.received_at,
+            refused_at: row.refused_at,
             state: row.state,
             refiled,
             content: digest(&row.content)?,

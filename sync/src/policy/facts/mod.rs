@@ -48,6 +48,9 @@ pub enum FactKind {
     /// What an activity asks of those who sign up, `age_min|certificate`; key is its record id.
     /// Taken from the activity itself and never stored.
     Terms = 12,
+    /// An incident; key is the person whose words were heard, the span the moment of receipt, note
+    /// the state and the record: `reported|0192…`. No rule asks for it.
+    Heard = 13,
 }
 
 impl FactKind {
@@ -70,6 +73,7 @@ impl FactKind {
             10 => Some(Self::ClientVisit),
             11 => Some(Self::Busy),
             12 => Some(Self::Terms),
+            13 => Some(Self::Heard),
             _ => None,
         }
     }
@@ -107,7 +111,7 @@ impl Fact {
     }
 
     /// The two halves of a note.
-    pub(super) fn halves(&self) -> (&str, &str) {
+    pub(crate) fn halves(&self) -> (&str, &str) {
         self.note.split_once('|').unwrap_or((&self.note, ""))
     }
 }

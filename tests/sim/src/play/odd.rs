@@ -91,7 +91,8 @@ impl Play {
         };
         self.keys += 1;
         let key = format!("k{}", self.keys);
-        let mut item = admit::admit_built(mutation, key, &sender, self.server.core.packs);
+        let sent = serde_json::to_string(&mutation).expect("a mutation can be written");
+        let mut item = admit::admit_built(mutation, key, &sent, &sender, self.server.core.packs);
         if !self.server.core.store.counties.contains_key(&item.shard.0) {
             item.shard = self.server.home(person);
         }
