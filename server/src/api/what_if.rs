@@ -61,7 +61,7 @@ pub async fn start(
 /// The document that is tried; whoever has no right there learns nothing of it.
 async fn meant(app: &App, caller: &Caller, ask: TryAsk) -> Result<PackDoc, ApiError> {
     let faulty = |error: serde_json::Error| {
-        let fault = PackFault::of_pack("document", error.to_string());
+        let fault = PackFault::unread(&error);
         ApiError::from(NotDone::Unsound(vec![fault]))
     };
     let document = match (ask.document, ask.region, ask.version) {

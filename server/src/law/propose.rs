@@ -80,9 +80,8 @@ pub async fn propose(
     person: Person<'_>,
     proposal: Proposal,
 ) -> Result<(String, i64), NotDone> {
-    let doc: PackDoc = serde_json::from_value(proposal.document).map_err(|error| {
-        NotDone::Unsound(vec![PackFault::of_pack("document", error.to_string())])
-    })?;
+    let doc: PackDoc = serde_json::from_value(proposal.document)
+        .map_err(|error| NotDone::Unsound(vec![PackFault::unread(&error)]))?;
     let now = app.clock.now();
     if !person.may(PROPOSE, &doc.pack, now) {
         return Err(NotDone::NotThere);
