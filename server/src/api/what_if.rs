@@ -9,7 +9,7 @@ use serde_json::Value;
 use xiangyi_proto::limits::RETRY_MS;
 use xiangyi_proto::pack::PackDoc;
 use xiangyi_proto::problem;
-use xiangyi_sync::policy::{self, PackFault};
+use xiangyi_sync::policy::PackFault;
 
 use super::body;
 use crate::app::App;
@@ -50,7 +50,11 @@ pub async fn start(
     let period = Period::of(&ask.from, &ask.to);
     let period = period.ok_or(ApiError::new(problem::INVALID_ENVELOPE).at("/to", "time-range"))?;
     let doc = meant(&app, &caller, ask).await?;
-    let draft = policy::sound(&doc).map_err(NotDone::Unsound)?;
+    if app.law.jobs.is_busy() {
+        return Err(ApiError::new(problem::WHAT_IF_BUSY).retry(RETRY_MS));
+    }
+    let draft = app.law.sound(doc.clone()).await;
+    let draft = draft.map_err(NotDone::Unsound)?;
     let what = WhatIf::new(&app, &doc, draft, period);
     let id = format!("w-{}", app.entropy.crockford(ID_LETTERS));
     let job = app.law.jobs.start(id, doc.version, what);

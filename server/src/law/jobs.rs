@@ -61,11 +61,15 @@ fn open<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Jobs {
+    /// Whether as many run as may.
+    pub fn is_busy(&self) -> bool {
+        open(&self.0).is_busy()
+    }
+
     /// Starts a trial; none when as many run as may.
     pub fn start(&self, id: String, version: i64, what: WhatIf) -> Option<Arc<Job>> {
         let mut kept = open(&self.0);
-        let running = kept.jobs.values().filter(|job| job.is_running()).count();
-        if running >= WHAT_IF_RUNNING_MAX {
+        if kept.is_busy() {
             return None;
         }
         while kept.jobs.len() >= WHAT_IF_KEPT_MAX {
@@ -114,6 +118,13 @@ impl Jobs {
             // One that has not noticed yet still counts as running.
             job.id != id || job.is_running()
         });
+    }
+}
+
+impl Kept {
+    fn is_busy(&self) -> bool {
+        let running = self.jobs.values().filter(|job| job.is_running());
+        running.count() >= WHAT_IF_RUNNING_MAX
     }
 }
 

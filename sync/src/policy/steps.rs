@@ -39,7 +39,7 @@ pub fn of(
     };
     let lists = at.iter().filter_map(|at| at.strip_suffix("/-"));
     let each = lists.map(|list| {
-        let elements = shape.at(list).map_or(0, |shape| length(shape));
+        let elements = shape.at(list).map_or(0, length);
         let once = whole(Some(list)).saturating_add(STEPS_A_COPY);
         elements.saturating_mul(once)
     });
