@@ -85,6 +85,9 @@ pub const VERSIONS_AHEAD_MAX: i64 = 1_000;
 pub const WHAT_IF_DAYS_MAX: i64 = 366;
 /// Records that a trial's report lists; all are counted. A reviewer reads no more.
 pub const WHAT_IF_LISTED_MAX: usize = 1_000;
+/// Steps in which a trial's numbers are told to who may not read narratives: ten records, so that a
+/// draft about one of them changes no number but by chance.
+pub const WHAT_IF_CELL: u64 = 10;
 /// Trials that one node runs at a time; each takes a third of a core.
 pub const WHAT_IF_RUNNING_MAX: usize = 1;
 /// Reports that one node keeps in memory: 16 of 1,000 lines are 2 MB.

@@ -495,3 +495,16 @@ on_both!(two_who_publish_at_once_do_so_in_order, |engine| {
     tx.commit().await.expect("commit");
     first.await.expect("an answer").problem(404, "not-found");
 });
+
+#[tokio::test]
+async fn packs_are_compiled_apart_and_one_at_a_time() {
+    let harness = Harness::start(xiangyi_tests::engine::Engine::Sqlite).await;
+    let law = &harness.app.law;
+    let doc = || policy::read(xiangyi_proto::pack::STARTER).expect("reads");
+    let (mut first, mut second) = (Box::pin(law.sound(doc())), Box::pin(law.sound(doc())));
+    // This thread goes on at once, and the second waits for its turn whatever it is asked.
+    assert!(futures::poll!(&mut first).is_pending());
+    assert!(futures::poll!(&mut second).is_pending());
+    first.await.expect("sound");
+    second.await.expect("sound");
+}

@@ -9,6 +9,7 @@ use serde_json::Value;
 use xiangyi_proto::limits::RETRY_MS;
 use xiangyi_proto::pack::PackDoc;
 use xiangyi_proto::problem;
+use xiangyi_proto::role::Role;
 use xiangyi_sync::policy::PackFault;
 
 use super::body;
@@ -19,6 +20,8 @@ use crate::law::propose::{self, NotDone, PUBLISH};
 use crate::law::what_if::{Period, WhatIf};
 use crate::problem::ApiError;
 
+/// Who reads whole narratives of a region.
+const NARRATIVES: &[Role] = &[Role::HubReviewer, Role::CountyBureau];
 /// Letters of a trial's id.
 const ID_LETTERS: usize = 12;
 
@@ -59,7 +62,7 @@ pub async fn start(
     let id = format!("w-{}", app.entropy.crockford(ID_LETTERS));
     let job = app.law.jobs.start(id, doc.version, what);
     let job = job.ok_or(ApiError::new(problem::WHAT_IF_BUSY).retry(RETRY_MS))?;
-    Ok((StatusCode::ACCEPTED, Json(job.shown())))
+    Ok((StatusCode::ACCEPTED, Json(job.shown(false))))
 }
 
 /// The document that is tried; whoever has no right there learns nothing of it.
@@ -83,8 +86,8 @@ async fn meant(app: &App, caller: &Caller, ask: TryAsk) -> Result<PackDoc, ApiEr
     Ok(doc)
 }
 
-/// A draft's conditions can ask anything of a narrative, and a report answers record by record:
-/// only who may read narratives tries them.
+/// Only who may publish there tries drafts. A draft's conditions can ask anything of a narrative:
+/// who may not read those is told numbers, and no record.
 fn may_try(app: &App, caller: &Caller, region: &str) -> Result<(), ApiError> {
     if caller.is_one_of(PUBLISH, region, app.clock.now()) {
         return Ok(());
@@ -108,7 +111,9 @@ pub async fn read(
     caller: Caller,
     Path(id): Path<String>,
 ) -> Result<Json<Shown>, ApiError> {
-    Ok(Json(job(&app, &caller, &id)?.shown()))
+    let job = job(&app, &caller, &id)?;
+    let reads = caller.is_one_of(NARRATIVES, &job.region, app.clock.now());
+    Ok(Json(job.shown(reads)))
 }
 
 /// `DELETE /v1/packs/what-if/{id}`: ends a trial and forgets its report.

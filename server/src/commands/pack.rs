@@ -12,7 +12,8 @@ use super::people::{open, person_of};
 use crate::app::{App, StartError};
 use crate::clock::Stopwatch;
 use crate::law::propose::{self, NotDone, Person, Proposal};
-use crate::law::what_if::{Broken, Period, Told, WhatIf};
+use crate::law::report::Told;
+use crate::law::what_if::{Broken, Period, WhatIf};
 use crate::store::views;
 
 #[derive(Debug, Subcommand)]

@@ -133,14 +133,18 @@ impl Job {
         open(&self.end).is_none()
     }
 
-    /// How it stands.
-    pub fn shown(&self) -> Shown {
+    /// How it stands, for somebody who may read narratives, or for another.
+    pub fn shown(&self, reads_narratives: bool) -> Shown {
+        let meant = |report: &Report| match reads_narratives {
+            true => report.clone(),
+            false => report.without_records(),
+        };
         let end = open(&self.end);
         let cancelled = self.progress.cancelled.load(Ordering::Relaxed);
         let (state, report) = match &*end {
             None if cancelled => ("cancelled", None),
             None => ("running", None),
-            Some(End::Done(report)) => ("done", Some((**report).clone())),
+            Some(End::Done(report)) => ("done", Some(meant(report))),
             Some(End::Cancelled) => ("cancelled", None),
             Some(End::Failed) => ("failed", None),
         };

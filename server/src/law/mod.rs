@@ -6,6 +6,7 @@
 
 pub mod jobs;
 pub mod propose;
+pub mod report;
 pub mod what_if;
 
 use std::collections::BTreeMap;
