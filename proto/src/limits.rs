@@ -65,16 +65,16 @@ pub const LIST_ROWS_MAX: i64 = 200;
 pub const LEDGER_MONTHS_MAX: i64 = 24;
 /// Streams one view may hold: 40 stations of the largest county, their cards, and a dozen more.
 pub const VIEW_STREAMS_MAX: usize = 128;
-/// Bytes of a rule pack as canonical JSON: half of the largest page, which has to carry its row; the
-/// shipped list has 80 KB.
+/// Bytes of a rule pack as canonical JSON: half of the largest page, which has to carry its row;
+/// the shipped list has 80 KB.
 pub const PACK_BYTES_MAX: usize = PAGE_BYTES_MAX / 2;
 /// Rules of one pack: the shipped list has 124 and the province's real one may have twice as many.
 pub const RULES_MAX: usize = 300;
 /// Steps that one condition may take on the largest record of a kind: two loops over 60
 /// participants within each other are 3,600 rounds of some 25 steps. A step is about 50 ns.
 pub const RULE_STEPS_MAX: u64 = 100_000;
-/// Steps that all conditions of a pack may take on the largest record of a kind: 15 ms. Such records
-/// are of 16 KB, and a push brings 16 of them.
+/// Steps that all conditions of a pack may take on the largest record of a kind: 15 ms. Such
+/// records are of 16 KB, and a push brings 16 of them.
 pub const KIND_STEPS_MAX: u64 = 300_000;
 /// Drafts of rule packs that one region keeps; of more, the lowest version goes.
 pub const PACK_DRAFTS_MAX: usize = 20;

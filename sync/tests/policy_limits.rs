@@ -102,22 +102,28 @@ fn what_would_count_for_long_is_refused_with_its_rule() {
     );
 }
 
+fn refused(table: &[(String, &str)]) {
+    for (yaml, place) in table {
+        let found: Vec<String> = faults(yaml).iter().map(ToString::to_string).collect();
+        let is_told = |fault: &String| fault.contains(place);
+        assert!(found.iter().any(is_told), "{place}: {found:?}");
+        let short = |fault: &String| fault.len() < 1_000;
+        assert!(found.iter().all(short), "{place} is told at length");
+    }
+}
+
+fn fine() -> String {
+    pack("", &rule("R", "[visit]", "warn", "true"))
+}
+
 #[test]
-fn what_is_large_is_refused_with_its_place() {
-    let fine = pack("", &rule("R", "[visit]", "warn", "true"));
+fn a_rule_that_is_large_is_refused_with_its_place() {
+    let (fine, long) = (fine(), "长".repeat(1_100));
     assert_eq!(faults(&fine), []);
-    let long = "长".repeat(1_100);
     let many: String = (0..301)
         .map(|n| rule(&format!("R{n}"), "[visit]", "warn", "true"))
         .collect();
-    let phrases: Vec<String> = (0..4_001).map(|n| format!("词{n}")).collect();
-    let exempt = |units: &str, to: &str| {
-        format!(
-            "exemptions:\n- {{id: E, rules: [R], units: [{units}], from: 2026-07-02, to: {to}, \
-             reason: {{zh: 汛, en: f}}, basis: 令}}\n"
-        )
-    };
-    for (yaml, place) in [
+    refused(&[
         (
             fine.replace("id: R", &format!("id: {long}")),
             "id: has 1100 characters",
@@ -146,6 +152,44 @@ fn what_is_large_is_refused_with_its_place() {
             fine.replace("at: []", &format!("at: [{}]", ["/risk"; 17].join(", "))),
             "rule R: at: has 17 pointers",
         ),
+        (pack("", &many), "rules: has 301 rules"),
+        (
+            fine.replace("clause: 条", "clause: \"条\\0\""),
+            "rule R: clause: has control characters",
+        ),
+        (
+            fine.replace("[visit]", "[incident]"),
+            "rule R: kinds: incident is never",
+        ),
+        (
+            fine.replace("[visit]", "[refusal]"),
+            "rule R: kinds: refusal is never",
+        ),
+        (
+            fine.replace("[visit]", "[order_report]"),
+            "rule R: kinds: order_report is never",
+        ),
+        (
+            fine.replace("[visit]", "[visit, visit]"),
+            "rule R: kinds: names visit twice",
+        ),
+    ]);
+}
+
+#[test]
+fn a_document_that_is_large_is_refused_with_its_place() {
+    let (fine, long) = (fine(), "长".repeat(1_100));
+    let with = |more: &str| pack(more, &rule("R", "[visit]", "warn", "true"));
+    let phrases: Vec<String> = (0..4_001).map(|n| format!("词{n}")).collect();
+    let exempt = |units: &str, to: &str| {
+        with(&format!(
+            "exemptions:\n- {{id: E, rules: [R], units: [{units}], from: 2026-07-02, to: {to}, \
+             reason: {{zh: 汛, en: f}}, basis: 令}}\n"
+        ))
+    };
+    let messages = (0..90).map(|n| format!("  m{n}: {{zh: {long}, en: e}}\n"));
+    let messages = with(&format!("messages:\n{}", messages.collect::<String>()));
+    refused(&[
         (fine.replace("审批通过", &long), "lexicons/approve: has"),
         (
             fine.replace("审批通过", &phrases.join(", ")),
@@ -156,10 +200,6 @@ fn what_is_large_is_refused_with_its_place() {
             "has 100 characters",
         ),
         (
-            fine.replace("clause: 条", "clause: \"条\\0\""),
-            "rule R: clause: has control characters",
-        ),
-        (
             fine.replace("审批通过", "\"审\\0批\""),
             "lexicons: has control characters",
         ),
@@ -168,59 +208,15 @@ fn what_is_large_is_refused_with_its_place() {
             "effective/to: lies before",
         ),
         (
-            pack(
-                &exempt("\"43zz\"", "2026-07-03"),
-                &rule("R", "[visit]", "warn", "true"),
-            ),
+            exempt("\"43zz\"", "2026-07-03"),
             "exemptions/E/units: 43zz is not a region code",
         ),
         (
-            pack(
-                &exempt("\"4301\"", "2026-07-01"),
-                &rule("R", "[visit]", "warn", "true"),
-            ),
+            exempt("\"4301\"", "2026-07-01"),
             "exemptions/E/to: lies before",
         ),
-        (
-            fine.replace("[visit]", "[incident]"),
-            "rule R: kinds: incident is never judged",
-        ),
-        (
-            fine.replace("[visit]", "[refusal]"),
-            "rule R: kinds: refusal is never judged",
-        ),
-        (
-            fine.replace("[visit]", "[order_report]"),
-            "rule R: kinds: order_report is never",
-        ),
-        (
-            fine.replace("[visit]", "[visit, visit]"),
-            "rule R: kinds: names visit twice",
-        ),
-        (pack("", &many), "rules: has 301 rules"),
-        (
-            pack(
-                &format!(
-                    "messages:\n{}",
-                    (0..90)
-                        .map(|n| format!("  m{n}: {{zh: {long}, en: e}}\n"))
-                        .collect::<String>()
-                ),
-                &rule("R", "[visit]", "warn", "true"),
-            ),
-            "document: has",
-        ),
-    ] {
-        let found: Vec<String> = faults(&yaml).iter().map(ToString::to_string).collect();
-        assert!(
-            found.iter().any(|fault| fault.contains(place)),
-            "{place}: {found:?}"
-        );
-        assert!(
-            found.iter().all(|fault| fault.len() < 1_000),
-            "{place} is told at length"
-        );
-    }
+        (messages, "document: has"),
+    ]);
 }
 
 #[test]

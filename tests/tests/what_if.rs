@@ -318,7 +318,7 @@ on_both!(sign_ups_are_tried_with_what_their_activity_asks, |engine| {
     let harness = Harness::start(engine).await;
     let organiser = harness.organiser().await;
     let body = json!({ "unit": "430121", "id": id(77), "body": {
-        "title": "陪老人过节", "type": "elder_company", "insured": true, "age_min": 16,
+        "title": "陪老人过节", "type": "elder_company", "insured": true, "age_min": 60,
         "sessions": [{ "session": 1, "starts_at": START + 2 * DAY,
             "ends_at": START + 2 * DAY + 60 * MINUTE,
             "roles": [{ "role": "helper", "capacity": 5 }] }] } });
@@ -327,7 +327,7 @@ on_both!(sign_ups_are_tried_with_what_their_activity_asks, |engine| {
         .header("idempotency-key", "a")
         .json(&body);
     xiangyi_tests::actor::send(made).await.good();
-    for (number, age, verdict) in [(1, 30, "accepted"), (2, 12, "held")] {
+    for (number, age, verdict) in [(1, 70, "accepted"), (2, 30, "held")] {
         let join = json!({ "unit": "430121", "body": { "activity": id(77), "session": 1,
             "role": "helper", "want": "join", "age": age } });
         let asked = harness
@@ -348,6 +348,7 @@ on_both!(sign_ups_are_tried_with_what_their_activity_asks, |engine| {
     .await;
     let row = json!({ "rule": "430121-1", "from": "none", "to": "hold", "records": 1 });
     assert_eq!(told["report"]["by_rule"], json!([row]), "{told}");
+    assert_eq!(told["report"]["records"][0]["held"], false, "{told}");
 });
 
 fn what(harness: &Harness, document: &Value) -> WhatIf {

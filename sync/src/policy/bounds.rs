@@ -1,7 +1,7 @@
 //! How large a pack and its words may be; asked before anything of it is compiled.
 //!
-//! A pack goes to every phone of its region and its words to every worker, so each has a bound. None
-//! of this needs an engine, and what is wrong is told with names cut short.
+//! A pack goes to every phone of its region and its words to every worker, so each has a bound.
+//! None of this needs an engine, and what is wrong is told with names cut short.
 
 use std::collections::BTreeSet;
 

@@ -19,8 +19,8 @@ const STEPS_A_HEARD_LETTER: u64 = 4;
 /// Steps of copying a record, to try an element of a list alone.
 const STEPS_A_COPY: u64 = 500;
 
-/// The steps of a condition with the pointers of its rule: each element of a list that is named with
-/// `/-` is tried alone afterwards.
+/// The steps of a condition with the pointers of its rule: each element of a list that is named
+/// with `/-` is tried alone afterwards.
 pub fn of(
     condition: &IdedExpr,
     shape: &'static Shape,
