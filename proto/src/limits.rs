@@ -76,6 +76,17 @@ pub const LIST_ROWS_MAX: i64 = 200;
 pub const LEDGER_MONTHS_MAX: i64 = 24;
 /// Streams one view may hold: 40 stations of the largest county, their cards, and a dozen more.
 pub const VIEW_STREAMS_MAX: usize = 128;
+/// Bytes of a rule pack as canonical JSON: half of the largest page, which has to carry its row;
+/// the shipped list has 80 KB.
+pub const PACK_BYTES_MAX: usize = PAGE_BYTES_MAX / 2;
+/// Rules of one pack: the shipped list has 124 and the province's real one may have twice as many.
+pub const RULES_MAX: usize = 300;
+/// Steps that one condition may take on the largest record of a kind: two loops over 60
+/// participants within each other are 3,600 rounds of some 25 steps. A step was 27 ns.
+pub const RULE_STEPS_MAX: u64 = 100_000;
+/// Steps that all conditions of a pack may take on the largest record of a kind: 8 ms. Such records
+/// are of 16 KB, and a push brings 16 of them. The shipped list takes 59,140 on an activity.
+pub const KIND_STEPS_MAX: u64 = 300_000;
 /// Drafts of rule packs that one region keeps; of more, the lowest version goes.
 pub const PACK_DRAFTS_MAX: usize = 20;
 /// How far above the published version a proposed one may be: a slip such as 20261124 would leave
@@ -85,6 +96,9 @@ pub const VERSIONS_AHEAD_MAX: i64 = 1_000;
 pub const WHAT_IF_DAYS_MAX: i64 = 366;
 /// Records that a trial's report lists; all are counted. A reviewer reads no more.
 pub const WHAT_IF_LISTED_MAX: usize = 1_000;
+/// Steps in which a trial's numbers are told to who may not read narratives: ten records, so that a
+/// draft about one of them changes no number but by chance.
+pub const WHAT_IF_CELL: u64 = 10;
 /// Trials that one node runs at a time; each takes a third of a core.
 pub const WHAT_IF_RUNNING_MAX: usize = 1;
 /// Reports that one node keeps in memory: 16 of 1,000 lines are 2 MB.

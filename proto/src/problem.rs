@@ -111,7 +111,7 @@ codes! {
     PACK_UNSOUND "pack-unsound" 422 false
         "规则包不可用，见 errors。" "The rule pack is not sound; see errors.";
     PACK_VERSION "pack-version" 409 false
-        "版本号必须大于已发布的和已提出的版本。" "The version must be above those that are published or proposed.";
+        "版本号必须大于已发布的和已提出的版本；发布的须是读过的那一份。" "The version must be above those that are published or proposed, and what is published is what was read.";
     PACK_SIGNATURE "pack-signature" 422 false
         "规则包的签名不对，或签名人不在信任名单。" "The pack's signature does not fit, or its signer is not trusted here.";
     SECOND_PERSON "second-person" 409 false

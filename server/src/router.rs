@@ -103,6 +103,7 @@ routes! {
     "GET"    "/v1/packs/what-if/{id}" SignedIn 0       => get(what_if::read);
     "DELETE" "/v1/packs/what-if/{id}" SignedIn SMALL   => delete(what_if::cancel);
     "GET"    "/v1/packs/{region}/{version}" SignedIn 0 => get(packs::read);
+    "DELETE" "/v1/packs/{region}/{version}" SignedIn SMALL => delete(packs::withdraw);
     "POST"   "/v1/packs/{region}/{version}/publish" SignedIn SMALL => post(packs::publish);
     "GET"    "/v1/{collection}"       SignedIn 0       => get(records::list);
     "POST"   "/v1/{collection}"       SignedIn RECORDS => post(records::create);

@@ -40,7 +40,7 @@ fn a_sound_rule_compiles() {
 #[test]
 fn conditions_are_refused_before_they_run() {
     // As deep as it is long, and so not even parsed.
-    let long = format!("1{} == 1", "+1".repeat(500_000));
+    let long = format!("1{} == 1", "+1".repeat(50_000));
     let table = [
         ("record.outcome.decision ==", "when"),
         ("record.outcom.decision == \"x\"", "unknown field outcom"),

@@ -77,7 +77,11 @@ on_both!(a_pack_takes_two_persons, |engine| {
     );
     let second = harness.reviewer(2).await;
     publish(&second, COUNTY, 1).await.good();
-    publish(&second, COUNTY, 1).await.problem(404, "not-found");
+    // Its answer was lost: the same as the first time, to whoever published it.
+    publish(&second, COUNTY, 1).await.good();
+    publish(&reviewer, COUNTY, 1)
+        .await
+        .problem(404, "not-found");
     for version in [0, 1] {
         let reply = propose(&officer, county(version, "2026-01-01", "warn")).await;
         assert!(
@@ -90,7 +94,7 @@ on_both!(a_pack_takes_two_persons, |engine| {
     assert_eq!(list.as_array().map(Vec::len), Some(1), "{list}");
     assert_eq!(list[0]["proposed_by"], "p-reviewer-1", "{list}");
     assert_eq!(list[0]["published_by"], "p-reviewer-2", "{list}");
-    // Many drafts push out the lowest, and numbers are never used twice.
+    // Many drafts push out the lowest, and none goes below those that wait.
     for version in 10..10 + xiangyi_proto::limits::PACK_DRAFTS_MAX as i64 + 1 {
         propose(&officer, county(version, "2026-01-01", "warn"))
             .await
@@ -355,3 +359,155 @@ on_both!(a_pack_signed_by_a_trusted_key_is_believed, |engine| {
     );
     assert!(keys.iter().any(|key| key.get("region").is_none()), "{made}");
 });
+
+async fn withdraw(who: &Actor, region: &str, version: i64) -> Reply {
+    let path = format!("/v1/packs/{region}/{version}");
+    who.call(reqwest::Method::DELETE, &path).await
+}
+
+on_both!(
+    a_draft_is_withdrawn_and_its_number_is_free_again,
+    |engine| {
+        let harness = Harness::start(engine).await;
+        let (officer, reviewer) = (harness.hub().await, harness.reviewer(1).await);
+        let draft = |version, verdict| county(version, "2026-01-01", verdict);
+        propose(&officer, draft(1_000, "hold")).await.good();
+        // A slip stands before everybody.
+        propose(&reviewer, draft(2, "hold"))
+            .await
+            .problem(409, "pack-version");
+        withdraw(&harness.worker(1).await, COUNTY, 1_000)
+            .await
+            .problem(404, "not-found");
+        assert_eq!(withdraw(&reviewer, COUNTY, 1_000).await.status, 204);
+        withdraw(&reviewer, COUNTY, 1_000)
+            .await
+            .problem(404, "not-found");
+        let list = officer.get("/v1/packs?region=430121").await.good();
+        assert_eq!(
+            (
+                &list[0]["state"],
+                &list[0]["version"],
+                &list[0]["withdrawn_by"]
+            ),
+            (&json!("withdrawn"), &json!(1_000), &json!("p-reviewer-1")),
+            "{list}"
+        );
+        // What was read under this number is not what stands there now: who publishes says which.
+        propose(&officer, draft(2, "hold")).await.good();
+        let read = reviewer.get("/v1/packs/430121/2").await.good();
+        withdraw(&officer, COUNTY, 2).await;
+        propose(&officer, draft(2, "warn")).await.good();
+        publish(&reviewer, COUNTY, 2)
+            .await
+            .problem(409, "pack-version");
+        let path = "/v1/packs/430121/2/publish";
+        let named = |read: &Value| json!({ "digest": read["digest"] });
+        reviewer
+            .post(path, &named(&read))
+            .await
+            .problem(409, "pack-version");
+        let read = reviewer.get("/v1/packs/430121/2").await.good();
+        reviewer.post(path, &named(&read)).await.good();
+        // What is published stays.
+        withdraw(&reviewer, COUNTY, 2)
+            .await
+            .problem(404, "not-found");
+        propose(&officer, draft(3, "hold")).await.good();
+    }
+);
+
+on_both!(a_path_that_names_no_pack_is_told_as_elsewhere, |engine| {
+    let harness = Harness::start(engine).await;
+    let reviewer = harness.reviewer(1).await;
+    for path in ["430121/x", "43zz/1", "430121/99999999999999999999", "%00/1"] {
+        let path = format!("/v1/packs/{path}");
+        let wrong = |reply: Reply| reply.problem(400, "invalid-parameter");
+        wrong(reviewer.get(&path).await);
+        wrong(reviewer.call(reqwest::Method::DELETE, &path).await);
+        let path = format!("{path}/publish");
+        wrong(reviewer.post(&path, &json!({})).await);
+    }
+});
+
+on_both!(what_is_cheap_is_asked_before_a_pack_is_compiled, |engine| {
+    let harness = Harness::start(engine).await;
+    let officer = harness.hub().await;
+    let at = |told: &Value| told["errors"][0]["pointer"].clone();
+    // Too large, and in a rule too slow.
+    let mut large = county(1, "2026-01-01", "hold");
+    large["rules"][0]["clause"] = json!("长".repeat(100_000));
+    let told = propose(&officer, large).await.problem(422, "pack-unsound");
+    assert_eq!(at(&told), "/document", "{told}");
+    let mut slow = county(1, "2026-01-01", "hold");
+    let numbers = vec!["1"; 900].join(",");
+    slow["rules"][0]["kinds"] = json!(["activity"]);
+    slow["rules"][0]["when"] = json!(format!(
+        "[{numbers}].exists(n, record.sessions.exists(s, s.starts_at == n))"
+    ));
+    let told = propose(&officer, slow).await.problem(422, "pack-unsound");
+    assert_eq!(at(&told), "/rules/430121-1/when", "{told}");
+    // A version that cannot be is told although the pack is not sound either.
+    propose(&officer, county(1, "2026-01-01", "hold"))
+        .await
+        .good();
+    let mut bad = county(1, "2026-01-01", "hold");
+    bad["rules"][0]["when"] = json!("record.nothing");
+    propose(&officer, bad).await.problem(409, "pack-version");
+});
+
+on_both!(two_who_publish_at_once_do_so_in_order, |engine| {
+    let harness = Harness::start(engine).await;
+    let officer = harness.hub().await;
+    for version in [1, 2] {
+        propose(&officer, county(version, "2026-01-01", "warn"))
+            .await
+            .good();
+    }
+    let reviewer = harness.reviewer(1).await;
+    // The second version is being published: written, and not yet there.
+    let mut tx = harness.app.db.write().await.expect("begin");
+    for sql in [
+        "DELETE FROM pack_draft WHERE region = '430121' AND version <= 2",
+        "INSERT INTO pack (region, version, document, told, published_at) \
+         VALUES ('430121', 2, '{}', TRUE, 1)",
+    ] {
+        let done = on!(&mut tx, |c| sqlx::query(sql)
+            .execute(c)
+            .await
+            .map(|done| done.rows_affected()));
+        assert!(done.expect("written") > 0);
+    }
+    let mut first = Box::pin(publish(&reviewer, COUNTY, 1));
+    if engine == xiangyi_tests::engine::Engine::Postgres {
+        // Until it stands before what the other has locked.
+        let waits = "SELECT COUNT(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' \
+                     AND datname = current_database()";
+        loop {
+            if let std::task::Poll::Ready(reply) = futures::poll!(&mut first) {
+                panic!("it went past the other: {}", reply.text);
+            }
+            let mut look = harness.app.db.glance().await.expect("a line");
+            let count = on!(&mut look, |c| sqlx::query_scalar(waits).fetch_one(c).await);
+            let count: i64 = count.expect("a count");
+            if count > 0 {
+                break;
+            }
+        }
+    }
+    tx.commit().await.expect("commit");
+    first.await.problem(404, "not-found");
+});
+
+#[tokio::test]
+async fn packs_are_compiled_apart_and_one_at_a_time() {
+    let harness = Harness::start(xiangyi_tests::engine::Engine::Sqlite).await;
+    let law = &harness.app.law;
+    let doc = || policy::read(xiangyi_proto::pack::STARTER).expect("reads");
+    let (mut first, mut second) = (Box::pin(law.sound(doc())), Box::pin(law.sound(doc())));
+    // This thread goes on at once, and the second waits for its turn whatever it is asked.
+    assert!(futures::poll!(&mut first).is_pending());
+    assert!(futures::poll!(&mut second).is_pending());
+    first.await.expect("sound");
+    second.await.expect("sound");
+}

@@ -4,7 +4,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use xiangyi_proto::pack::PackDoc;
+use xiangyi_proto::role::Role;
 use xiangyi_server::law::what_if::{Period, WhatIf};
+use xiangyi_server::store::people::{self, NewGrant};
 use xiangyi_sync::policy;
 use xiangyi_tests::actor::{Actor, Phone};
 use xiangyi_tests::engine::Engine;
@@ -240,6 +242,115 @@ on_both!(
     }
 );
 
+on_both!(who_may_not_read_narratives_is_told_numbers_only, |engine| {
+    let harness = Harness::start(engine).await;
+    let phone = seeded(&harness).await;
+    let mut tx = harness.app.db.write().await.expect("begin");
+    let grant = NewGrant {
+        id: "g-a".to_owned(),
+        person: "p-worker-02".to_owned(),
+        role: Role::ProvinceAdmin,
+        unit: "43".to_owned(),
+        from_at: 0,
+        to_at: None,
+    };
+    people::grant(&mut tx, &grant).await.expect("granted");
+    tx.commit().await.expect("commit");
+    let admin = harness.worker(2).await;
+    // One visit says so: to whoever may not read it nothing moves.
+    let draft = || {
+        county(&[
+            ("1", "need", json!({ "when": "true" }), "reject"),
+            ("2", "visit", json!({ "mentions": "card" }), "warn"),
+        ])
+    };
+    let told = tried(&admin, draft()).await;
+    let report = &told["report"];
+    assert_eq!(
+        (&report["changed"], &report["by_rule"], &report["records"]),
+        (&json!(0), &json!([]), &json!([])),
+        "{told}"
+    );
+    let more: Vec<Value> = (20..35).map(|n| need(n, START - DAY, 1)).collect();
+    phone.push(&more).await;
+    let told = tried(&admin, draft()).await;
+    let report = &told["report"];
+    let row = json!({ "rule": "430121-1", "from": "none", "to": "reject", "records": 10 });
+    assert_eq!(
+        (&report["changed"], &report["by_rule"], &report["records"]),
+        (&json!(10), &json!([row]), &json!([])),
+        "{told}"
+    );
+    let told = tried(&harness.reviewer(1).await, draft()).await;
+    assert_eq!(told["report"]["changed"], 18, "{told}");
+    assert_eq!(told["report"]["records"].as_array().map(Vec::len), Some(18));
+});
+
+on_both!(what_waits_because_of_danger_is_not_counted, |engine| {
+    let harness = Harness::start(engine).await;
+    let phone = harness.worker(1).await.phone().await;
+    let mut danger = visit(1, START - 5 * 60 * MINUTE, "上门看望。");
+    danger["body"]["risk"] = json!("violence");
+    danger["body"]["outcome"]["decision"] = json!("approved");
+    let said = phone.push(&[danger, need(2, START - DAY, 1)]).await;
+    // Refused, but for the danger.
+    assert_eq!(said[0]["verdict"], "held", "{said:?}");
+    let draft = county(&[(
+        "1",
+        "visit",
+        json!({ "when": "record.result != null" }),
+        "reject",
+    )]);
+    let told = tried(&harness.reviewer(1).await, draft).await;
+    let report = &told["report"];
+    assert_eq!(
+        (
+            &report["judged"],
+            &report["changed"],
+            &report["held_not_tried"]
+        ),
+        (&json!(1), &json!(0), &json!(0)),
+        "{told}"
+    );
+});
+
+on_both!(sign_ups_are_tried_with_what_their_activity_asks, |engine| {
+    let harness = Harness::start(engine).await;
+    let organiser = harness.organiser().await;
+    let body = json!({ "unit": "430121", "id": id(77), "body": {
+        "title": "陪老人过节", "type": "elder_company", "insured": true, "age_min": 60,
+        "sessions": [{ "session": 1, "starts_at": START + 2 * DAY,
+            "ends_at": START + 2 * DAY + 60 * MINUTE,
+            "roles": [{ "role": "helper", "capacity": 5 }] }] } });
+    let made = organiser
+        .request(reqwest::Method::POST, "/v1/activities")
+        .header("idempotency-key", "a")
+        .json(&body);
+    xiangyi_tests::actor::send(made).await.good();
+    for (number, age, verdict) in [(1, 70, "accepted"), (2, 30, "held")] {
+        let join = json!({ "unit": "430121", "body": { "activity": id(77), "session": 1,
+            "role": "helper", "want": "join", "age": age } });
+        let asked = harness
+            .volunteer(number)
+            .await
+            .request(reqwest::Method::POST, "/v1/sign-ups")
+            .header("idempotency-key", "a")
+            .json(&join);
+        let reply = xiangyi_tests::actor::send(asked).await.good();
+        assert_eq!(reply["verdict"], verdict, "{reply}");
+    }
+    // One is held for age already, so only the other changes; both asked for a place.
+    let when = json!({ "when": "op == \"request\"" });
+    let told = tried(
+        &harness.reviewer(1).await,
+        county(&[("1", "sign_up", when, "hold")]),
+    )
+    .await;
+    let row = json!({ "rule": "430121-1", "from": "none", "to": "hold", "records": 1 });
+    assert_eq!(told["report"]["by_rule"], json!([row]), "{told}");
+    assert_eq!(told["report"]["records"][0]["held"], false, "{told}");
+});
+
 fn what(harness: &Harness, document: &Value) -> WhatIf {
     let doc: PackDoc = serde_json::from_value(document.clone()).expect("a pack");
     let draft = policy::sound(&doc).expect("sound");
@@ -278,7 +389,7 @@ async fn one_trial_runs_at_a_time() {
     {
         tokio::task::yield_now().await;
     }
-    let state = serde_json::to_value(first.shown()).expect("JSON");
+    let state = serde_json::to_value(first.shown(true)).expect("JSON");
     assert!(
         ["cancelled", "done"].contains(&state["state"].as_str().expect("a state")),
         "{state}"
@@ -367,10 +478,10 @@ async fn a_hundred_thousand_visits_are_tried_within_thirty_seconds() {
     let job = jobs
         .start("w-1".to_owned(), 1, what(&harness, &draft))
         .expect("started");
-    let runs = || serde_json::to_value(job.shown()).expect("JSON")["state"] == "running";
+    let runs = || serde_json::to_value(job.shown(true)).expect("JSON")["state"] == "running";
     let beside = p99(&pusher, 1_001..1_000_000, runs).await;
     let took = begun.elapsed();
-    let told = serde_json::to_value(job.shown()).expect("JSON");
+    let told = serde_json::to_value(job.shown(true)).expect("JSON");
     let mut plain = what(&harness, &draft);
     plain.beside_a_server = false;
     let begun = now();

@@ -162,7 +162,9 @@ fn shapes(route: &Route, kind: Option<Kind>) -> (&'static str, Option<Value>, Op
         ("POST", "/v1/packs") => ("201", Some(proposal()), Some(json!({ "type": "object" }))),
         ("GET", "/v1/packs") => ("200", None, Some(json!({ "type": "array" }))),
         ("POST", "/v1/packs/what-if") => ("202", Some(trial()), Some(json!({ "type": "object" }))),
-        ("DELETE", "/v1/packs/what-if/{id}") => ("204", None, None),
+        ("DELETE", "/v1/packs/what-if/{id}" | "/v1/packs/{region}/{version}") => {
+            ("204", None, None)
+        }
         ("GET" | "POST", path) if path.starts_with("/v1/packs/") => {
             ("200", None, Some(json!({ "type": "object" })))
         }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 use xiangyi_proto::problem;
+use xiangyi_proto::region;
 use xiangyi_proto::verdict::FieldError;
 use xiangyi_sync::policy::PackFault;
 
@@ -17,10 +18,12 @@ use crate::app::App;
 use crate::caller::Caller;
 use crate::law::propose::{self, NotDone, PROPOSE, Person, Proposal};
 use crate::problem::ApiError;
-use crate::store::packs::{self, DraftRow, PackRow};
+use crate::store::packs::{self, DraftRow, PackRow, WithdrawnRow};
 
 /// Faults that one answer lists.
 const FAULTS_MAX: usize = 64;
+/// Withdrawn drafts that a list shows; more are kept.
+const WITHDRAWN_MAX: i64 = 100;
 
 /// The region that is meant.
 #[derive(Debug, Deserialize)]
@@ -34,13 +37,19 @@ pub struct AtRegion {
 pub struct Listed {
     region: String,
     version: i64,
-    /// `draft` or `published`.
+    /// `draft`, `published` or `withdrawn`.
     state: &'static str,
+    /// SHA-256 of the document, to publish what was read.
+    digest: String,
     signer: Option<String>,
     proposed_by: Option<String>,
     proposed_at: Option<i64>,
     published_by: Option<String>,
     published_at: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    withdrawn_by: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    withdrawn_at: Option<i64>,
 }
 
 /// One with its document.
@@ -61,6 +70,14 @@ pub struct ProposeAsk {
     signature: Option<String>,
     #[serde(default)]
     signer: Option<String>,
+}
+
+/// Which draft is to be published, where the version was another's before.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PublishAsk {
+    #[serde(default)]
+    digest: Option<String>,
 }
 
 /// The region and version that were proposed or published.
@@ -103,11 +120,14 @@ fn published(row: &PackRow) -> Listed {
         region: row.region.clone(),
         version: row.version,
         state: "published",
+        digest: propose::digest(&row.document),
         signer: row.signer.clone(),
         proposed_by: row.proposed_by.clone(),
         proposed_at: None,
         published_by: row.published_by.clone(),
         published_at: Some(row.published_at),
+        withdrawn_by: None,
+        withdrawn_at: None,
     }
 }
 
@@ -116,12 +136,44 @@ fn drafted(row: &DraftRow) -> Listed {
         region: row.region.clone(),
         version: row.version,
         state: "draft",
+        digest: propose::digest(&row.document),
         signer: row.signer.clone(),
         proposed_by: Some(row.proposed_by.clone()),
         proposed_at: Some(row.proposed_at),
         published_by: None,
         published_at: None,
+        withdrawn_by: None,
+        withdrawn_at: None,
     }
+}
+
+fn withdrawn(row: WithdrawnRow) -> Listed {
+    Listed {
+        region: row.region,
+        version: row.version,
+        state: "withdrawn",
+        digest: row.digest,
+        signer: None,
+        proposed_by: Some(row.proposed_by),
+        proposed_at: Some(row.proposed_at),
+        published_by: None,
+        published_at: None,
+        withdrawn_by: Some(row.withdrawn_by),
+        withdrawn_at: Some(row.withdrawn_at),
+    }
+}
+
+/// A region and a version in a path.
+type Named = Path<(String, String)>;
+
+fn named(Path((region, version)): Named) -> Result<(String, i64), ApiError> {
+    let wrong = |pointer, code| ApiError::new(problem::INVALID_PARAMETER).at(pointer, code);
+    if !region::is_code(&region) {
+        return Err(wrong("/region", "bad-region"));
+    }
+    let version = version.parse();
+    let version = version.map_err(|_| wrong("/version", "wrong-type"))?;
+    Ok((region, version))
 }
 
 /// Whoever may propose here may read drafts and who made the law.
@@ -143,11 +195,12 @@ pub async fn list(
 ) -> Result<Json<Vec<Listed>>, ApiError> {
     may_read(&app, &caller, &ask.region)?;
     let mut tx = app.db.read().await?;
-    let rows = packs::all(&mut tx).await?;
-    let own = rows.iter().filter(|row| row.region == ask.region);
-    let mut all: Vec<Listed> = own.map(published).collect();
+    let rows = packs::of_region(&mut tx, &ask.region).await?;
+    let mut all: Vec<Listed> = rows.iter().map(published).collect();
     let drafts = packs::drafts(&mut tx, &ask.region).await?;
     all.extend(drafts.iter().map(drafted));
+    let gone = packs::withdrawn(&mut tx, &ask.region, WITHDRAWN_MAX).await?;
+    all.extend(gone.into_iter().map(withdrawn));
     Ok(Json(all))
 }
 
@@ -158,14 +211,12 @@ pub async fn list(
 pub async fn read(
     State(app): State<App>,
     caller: Caller,
-    Path((region, version)): Path<(String, i64)>,
+    path: Named,
 ) -> Result<Json<Shown>, ApiError> {
+    let (region, version) = named(path)?;
     may_read(&app, &caller, &region)?;
     let mut tx = app.db.read().await?;
-    let rows = packs::all(&mut tx).await?;
-    let mut rows = rows.into_iter();
-    let found = rows.find(|row| row.region == region && row.version == version);
-    let (listed, signature, document) = match found {
+    let (listed, signature, document) = match packs::one(&mut tx, &region, version).await? {
         Some(row) => (published(&row), row.signature, row.document),
         None => {
             let draft = propose::draft(&mut tx, &region, version).await?;
@@ -207,10 +258,32 @@ pub async fn create(
 pub async fn publish(
     State(app): State<App>,
     caller: Caller,
-    Path((region, version)): Path<(String, i64)>,
+    path: Named,
+    headers: HeaderMap,
+    bytes: Bytes,
 ) -> Result<Json<Done>, ApiError> {
-    propose::publish(&app, person(&caller), &region, version).await?;
+    let (region, version) = named(path)?;
+    let ask: PublishAsk = match bytes.is_empty() {
+        true => PublishAsk::default(),
+        false => body::json(&headers, &bytes)?,
+    };
+    let meant = (region.as_str(), version);
+    propose::publish(&app, person(&caller), meant, ask.digest.as_deref()).await?;
     Ok(Json(Done { region, version }))
+}
+
+/// `DELETE /v1/packs/{region}/{version}`: takes a draft back.
+///
+/// # Errors
+/// When there is none, or the caller may not propose there.
+pub async fn withdraw(
+    State(app): State<App>,
+    caller: Caller,
+    path: Named,
+) -> Result<StatusCode, ApiError> {
+    let (region, version) = named(path)?;
+    propose::withdraw(&app, person(&caller), &region, version).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 fn person(caller: &Caller) -> Person<'_> {

@@ -9,7 +9,8 @@ use serde_json::Value;
 use xiangyi_proto::limits::RETRY_MS;
 use xiangyi_proto::pack::PackDoc;
 use xiangyi_proto::problem;
-use xiangyi_sync::policy::{self, PackFault};
+use xiangyi_proto::role::Role;
+use xiangyi_sync::policy::PackFault;
 
 use super::body;
 use crate::app::App;
@@ -19,6 +20,8 @@ use crate::law::propose::{self, NotDone, PUBLISH};
 use crate::law::what_if::{Period, WhatIf};
 use crate::problem::ApiError;
 
+/// Who reads whole narratives of a region.
+const NARRATIVES: &[Role] = &[Role::HubReviewer, Role::CountyBureau];
 /// Letters of a trial's id.
 const ID_LETTERS: usize = 12;
 
@@ -50,18 +53,22 @@ pub async fn start(
     let period = Period::of(&ask.from, &ask.to);
     let period = period.ok_or(ApiError::new(problem::INVALID_ENVELOPE).at("/to", "time-range"))?;
     let doc = meant(&app, &caller, ask).await?;
-    let draft = policy::sound(&doc).map_err(NotDone::Unsound)?;
+    if app.law.jobs.is_busy() {
+        return Err(ApiError::new(problem::WHAT_IF_BUSY).retry(RETRY_MS));
+    }
+    let draft = app.law.sound(doc.clone()).await;
+    let draft = draft.map_err(NotDone::Unsound)?;
     let what = WhatIf::new(&app, &doc, draft, period);
     let id = format!("w-{}", app.entropy.crockford(ID_LETTERS));
     let job = app.law.jobs.start(id, doc.version, what);
     let job = job.ok_or(ApiError::new(problem::WHAT_IF_BUSY).retry(RETRY_MS))?;
-    Ok((StatusCode::ACCEPTED, Json(job.shown())))
+    Ok((StatusCode::ACCEPTED, Json(job.shown(false))))
 }
 
 /// The document that is tried; whoever has no right there learns nothing of it.
 async fn meant(app: &App, caller: &Caller, ask: TryAsk) -> Result<PackDoc, ApiError> {
     let faulty = |error: serde_json::Error| {
-        let fault = PackFault::of_pack("document", error.to_string());
+        let fault = PackFault::unread(&error);
         ApiError::from(NotDone::Unsound(vec![fault]))
     };
     let document = match (ask.document, ask.region, ask.version) {
@@ -79,8 +86,8 @@ async fn meant(app: &App, caller: &Caller, ask: TryAsk) -> Result<PackDoc, ApiEr
     Ok(doc)
 }
 
-/// A draft's conditions can ask anything of a narrative, and a report answers record by record:
-/// only who may read narratives tries them.
+/// Only who may publish there tries drafts. A draft's conditions can ask anything of a narrative:
+/// who may not read those is told numbers, and no record.
 fn may_try(app: &App, caller: &Caller, region: &str) -> Result<(), ApiError> {
     if caller.is_one_of(PUBLISH, region, app.clock.now()) {
         return Ok(());
@@ -104,7 +111,9 @@ pub async fn read(
     caller: Caller,
     Path(id): Path<String>,
 ) -> Result<Json<Shown>, ApiError> {
-    Ok(Json(job(&app, &caller, &id)?.shown()))
+    let job = job(&app, &caller, &id)?;
+    let reads = caller.is_one_of(NARRATIVES, &job.region, app.clock.now());
+    Ok(Json(job.shown(reads)))
 }
 
 /// `DELETE /v1/packs/what-if/{id}`: ends a trial and forgets its report.

@@ -12,7 +12,8 @@ use super::people::{open, person_of};
 use crate::app::{App, StartError};
 use crate::clock::Stopwatch;
 use crate::law::propose::{self, NotDone, Person, Proposal};
-use crate::law::what_if::{Broken, Period, Told, WhatIf};
+use crate::law::report::Told;
+use crate::law::what_if::{Broken, Period, WhatIf};
 use crate::store::views;
 
 #[derive(Debug, Subcommand)]
@@ -60,6 +61,19 @@ pub enum Pack {
         /// Telephone number of whoever publishes it; a reviewer of the region.
         #[arg(long)]
         by: String,
+        /// SHA-256 of the draft that was read; needed where the number was another draft's before.
+        #[arg(long)]
+        digest: Option<String>,
+    },
+    /// Take a draft back; its number may be proposed again.
+    Withdraw {
+        #[command(flatten)]
+        place: Place,
+        region: String,
+        version: i64,
+        /// Telephone number of whoever takes it back; a hub role of the region.
+        #[arg(long)]
+        by: String,
     },
     /// Which stored records of a period would get another answer under a pack; no word of them.
     WhatIf {
@@ -100,7 +114,14 @@ pub async fn run(pack: Pack) -> Result<(), StartError> {
             region,
             version,
             by,
-        } => published(&place, &region, version, &by).await,
+            digest,
+        } => published(&place, (&region, version), &by, digest.as_deref()).await,
+        Pack::Withdraw {
+            place,
+            region,
+            version,
+            by,
+        } => withdrawn(&place, &region, version, &by).await,
         Pack::WhatIf {
             place,
             file,
@@ -186,13 +207,30 @@ async fn proposed(place: &Place, file: &Path, by: &str) -> Result<(), StartError
     Ok(())
 }
 
-async fn published(place: &Place, region: &str, version: i64, by: &str) -> Result<(), StartError> {
+async fn withdrawn(place: &Place, region: &str, version: i64, by: &str) -> Result<(), StartError> {
     let (app, id, grants) = somebody(place, by).await?;
     let person = Person {
         id: &id,
         grants: &grants,
     };
-    let done = propose::publish(&app, person, region, version).await;
+    let done = propose::withdraw(&app, person, region, version).await;
+    done.map_err(words)?;
+    println!("已撤回 withdrawn: {region} version {version}");
+    Ok(())
+}
+
+async fn published(
+    place: &Place,
+    (region, version): (&str, i64),
+    by: &str,
+    digest: Option<&str>,
+) -> Result<(), StartError> {
+    let (app, id, grants) = somebody(place, by).await?;
+    let person = Person {
+        id: &id,
+        grants: &grants,
+    };
+    let done = propose::publish(&app, person, (region, version), digest).await;
     done.map_err(words)?;
     println!("已发布 published: {region} version {version}");
     Ok(())
@@ -260,8 +298,9 @@ fn words(why: NotDone) -> StartError {
             format!("规则包不可用。the pack is not sound:\n{}", lines.join("\n")).into()
         }
         NotDone::Version => {
-            "版本号必须大于已发布的和已提出的。the version must be above those that \
-             are published or proposed"
+            "版本号必须大于已发布的和已提出的；发布的须是读过的那一份（--digest）。the version must be \
+             above those that are published or proposed, and what is published is what was read \
+             (--digest)"
                 .into()
         }
         NotDone::Untrusted(_) => "签名不可信。the signature is not trusted".into(),

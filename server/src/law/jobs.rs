@@ -61,11 +61,15 @@ fn open<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Jobs {
+    /// Whether as many run as may.
+    pub fn is_busy(&self) -> bool {
+        open(&self.0).is_busy()
+    }
+
     /// Starts a trial; none when as many run as may.
     pub fn start(&self, id: String, version: i64, what: WhatIf) -> Option<Arc<Job>> {
         let mut kept = open(&self.0);
-        let running = kept.jobs.values().filter(|job| job.is_running()).count();
-        if running >= WHAT_IF_RUNNING_MAX {
+        if kept.is_busy() {
             return None;
         }
         while kept.jobs.len() >= WHAT_IF_KEPT_MAX {
@@ -117,19 +121,30 @@ impl Jobs {
     }
 }
 
+impl Kept {
+    fn is_busy(&self) -> bool {
+        let running = self.jobs.values().filter(|job| job.is_running());
+        running.count() >= WHAT_IF_RUNNING_MAX
+    }
+}
+
 impl Job {
     fn is_running(&self) -> bool {
         open(&self.end).is_none()
     }
 
-    /// How it stands.
-    pub fn shown(&self) -> Shown {
+    /// How it stands, for somebody who may read narratives, or for another.
+    pub fn shown(&self, reads_narratives: bool) -> Shown {
+        let meant = |report: &Report| match reads_narratives {
+            true => report.clone(),
+            false => report.without_records(),
+        };
         let end = open(&self.end);
         let cancelled = self.progress.cancelled.load(Ordering::Relaxed);
         let (state, report) = match &*end {
             None if cancelled => ("cancelled", None),
             None => ("running", None),
-            Some(End::Done(report)) => ("done", Some((**report).clone())),
+            Some(End::Done(report)) => ("done", Some(meant(report))),
             Some(End::Cancelled) => ("cancelled", None),
             Some(End::Failed) => ("failed", None),
         };

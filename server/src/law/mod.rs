@@ -6,13 +6,16 @@
 
 pub mod jobs;
 pub mod propose;
+pub mod report;
 pub mod what_if;
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, PoisonError};
 
 use ed25519_dalek::SigningKey;
 use serde_json::Value;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore};
 use xiangyi_proto::ids::Shard;
 use xiangyi_proto::kinds::Kind;
 use xiangyi_proto::pack::{PackDoc, PackKey, STARTER};
@@ -38,8 +41,29 @@ pub struct Law {
     known: AtomicI64,
     /// One reads at a time, so that an older reading never comes in force after a newer one.
     loading: Mutex<()>,
+    /// Compiling takes a core for a while: one pack at a time, beside the judging of pushes.
+    compiling: Semaphore,
+    /// What was compiled, by region and version, with the row it was compiled from: a row that
+    /// changed is read anew.
+    compiled: std::sync::Mutex<BTreeMap<(String, i64), Known>>,
     /// Trials that run here.
     pub jobs: Jobs,
+}
+
+/// A stored pack that was verified and compiled.
+struct Known {
+    document: String,
+    signature: Option<String>,
+    signer: Option<String>,
+    pack: Arc<CompiledPack>,
+}
+
+impl Known {
+    fn is_of(&self, row: &PackRow) -> bool {
+        self.document == row.document
+            && self.signature == row.signature
+            && self.signer == row.signer
+    }
 }
 
 impl Law {
@@ -53,6 +77,8 @@ impl Law {
             key,
             known: AtomicI64::new(0),
             loading: Mutex::new(()),
+            compiling: Semaphore::new(1),
+            compiled: std::sync::Mutex::default(),
             jobs: Jobs::default(),
         }
     }
@@ -93,34 +119,80 @@ impl Law {
         tx.commit().await
     }
 
-    /// A stored pack as it may be judged with.
-    fn read(&self, row: &PackRow) -> Result<CompiledPack, ConfigError> {
-        let of = |why: String| {
-            let (pack, version) = (&row.region, row.version);
-            ConfigError(format!("规则包 rule pack {pack} version {version}: {why}"))
-        };
-        let document: Value = serde_json::from_str(&row.document)
-            .map_err(|_| of("不是完整的文件。the stored document is not JSON".to_owned()))?;
-        let (signature, signer) = (row.signature.as_deref(), row.signer.as_deref());
-        signed::verify(&document, &row.region, signature, signer, &self.keys)
-            .map_err(|why| of(untrusted(why, signer)))?;
-        let mut doc: PackDoc =
-            serde_json::from_value(document).map_err(|why| of(why.to_string()))?;
-        if policy::with_weights_that_are_here(&mut doc) {
-            let (pack, version) = (row.region.as_str(), row.version);
-            tracing::warn!(
-                pack,
-                version,
-                "judged with the weights of this build: its own are gone"
-            );
-        }
-        if doc.pack != row.region || doc.version != row.version {
-            return Err(of(
-                "签名属于另一版。the document is another version's".to_owned()
-            ));
-        }
-        policy::sound(&doc).map_err(|faults| of(told(&faults)))
+    /// Compiles what may be put in force, away from the threads that serve requests.
+    ///
+    /// # Errors
+    /// When it is not sound.
+    pub async fn sound(&self, doc: PackDoc) -> Result<CompiledPack, Vec<PackFault>> {
+        let broke = |_| vec![PackFault::of_pack("document", "could not be compiled")];
+        self.alone(move || policy::sound(&doc))
+            .await
+            .unwrap_or_else(|why| Err(broke(why)))
     }
+
+    /// Runs on a blocking thread, one at a time.
+    async fn alone<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, tokio::task::JoinError> {
+        let _turn = self.compiling.acquire().await;
+        tokio::task::spawn_blocking(work).await
+    }
+
+    fn known(&self, row: &PackRow) -> Option<Arc<CompiledPack>> {
+        let kept = self.compiled.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = kept.get(&(row.region.clone(), row.version))?;
+        known.is_of(row).then(|| Arc::clone(&known.pack))
+    }
+
+    /// A stored pack as it may be judged with; compiled once.
+    async fn read(&self, row: &PackRow) -> Result<Arc<CompiledPack>, ConfigError> {
+        if let Some(pack) = self.known(row) {
+            return Ok(pack);
+        }
+        let (own, keys) = (row.clone(), self.keys.clone());
+        let pack = self.alone(move || read(&own, &keys)).await;
+        let pack = pack.map_err(|why| ConfigError(format!("rule pack: {why}")))??;
+        let pack = Arc::new(pack);
+        let known = Known {
+            document: row.document.clone(),
+            signature: row.signature.clone(),
+            signer: row.signer.clone(),
+            pack: Arc::clone(&pack),
+        };
+        let mut kept = self.compiled.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.insert((row.region.clone(), row.version), known);
+        drop(kept);
+        Ok(pack)
+    }
+}
+
+/// Verifies and compiles a stored pack.
+fn read(row: &PackRow, keys: &[PackKey]) -> Result<CompiledPack, ConfigError> {
+    let of = |why: String| {
+        let (pack, version) = (&row.region, row.version);
+        ConfigError(format!("规则包 rule pack {pack} version {version}: {why}"))
+    };
+    let document: Value = serde_json::from_str(&row.document)
+        .map_err(|_| of("不是完整的文件。the stored document is not JSON".to_owned()))?;
+    let (signature, signer) = (row.signature.as_deref(), row.signer.as_deref());
+    signed::verify(&document, &row.region, signature, signer, keys)
+        .map_err(|why| of(untrusted(why, signer)))?;
+    let mut doc: PackDoc = serde_json::from_value(document).map_err(|why| of(why.to_string()))?;
+    if policy::with_weights_that_are_here(&mut doc) {
+        let (pack, version) = (row.region.as_str(), row.version);
+        tracing::warn!(
+            pack,
+            version,
+            "judged with the weights of this build: its own are gone"
+        );
+    }
+    if doc.pack != row.region || doc.version != row.version {
+        return Err(of(
+            "签名属于另一版。the document is another version's".to_owned()
+        ));
+    }
+    policy::sound(&doc).map_err(|faults| of(told(&faults)))
 }
 
 fn untrusted(why: Untrusted, signer: Option<&str>) -> String {
@@ -188,9 +260,11 @@ pub async fn load(app: &App) -> Result<(), StartError> {
     let mut tx = app.db.read().await?;
     let rows = packs::all(&mut tx).await?;
     drop(tx);
-    let read = rows.iter().map(|row| app.law.read(row));
-    let compiled = read.collect::<Result<Vec<_>, _>>()?;
-    app.writer.put_packs(PackSet::new(compiled));
+    let mut compiled = Vec::with_capacity(rows.len());
+    for row in &rows {
+        compiled.push(app.law.read(row).await?);
+    }
+    app.writer.put_packs(PackSet::of(compiled));
     for row in rows.iter().filter(|row| !row.told) {
         tell(app, row).await?;
     }

@@ -4,6 +4,7 @@
 //! publishes it publishes what they have read. Publishing changes no stored record.
 
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 use xiangyi_proto::limits::{PACK_DRAFTS_MAX, VERSIONS_AHEAD_MAX};
 use xiangyi_proto::pack::PackDoc;
 use xiangyi_proto::role::Role;
@@ -14,7 +15,7 @@ use xiangyi_sync::world::Granted;
 use super::load;
 use crate::app::App;
 use crate::caller::is_one_of;
-use crate::store::packs::{self, DraftRow, PackRow};
+use crate::store::packs::{self, DraftRow, PackRow, WithdrawnRow};
 use crate::store::{StoreError, Tx};
 
 /// Who may propose a pack of a region, and read its drafts.
@@ -80,14 +81,17 @@ pub async fn propose(
     person: Person<'_>,
     proposal: Proposal,
 ) -> Result<(String, i64), NotDone> {
-    let doc: PackDoc = serde_json::from_value(proposal.document).map_err(|error| {
-        NotDone::Unsound(vec![PackFault::of_pack("document", error.to_string())])
-    })?;
+    let doc: PackDoc = serde_json::from_value(proposal.document)
+        .map_err(|error| NotDone::Unsound(vec![PackFault::unread(&error)]))?;
     let now = app.clock.now();
     if !person.may(PROPOSE, &doc.pack, now) {
         return Err(NotDone::NotThere);
     }
-    policy::sound(&doc).map_err(NotDone::Unsound)?;
+    // What is cheap comes first: a pack is compiled only for a version that could be kept.
+    let large = policy::out_of_bounds(&doc);
+    if !large.is_empty() {
+        return Err(NotDone::Unsound(large));
+    }
     if !app.regions.knows(&doc.pack) {
         let fault = PackFault::of_pack("pack", "is no region that is known here");
         return Err(NotDone::Unsound(vec![fault]));
@@ -100,7 +104,7 @@ pub async fn propose(
             .map_err(NotDone::Untrusted)?;
     }
     let draft = DraftRow {
-        region: doc.pack,
+        region: doc.pack.clone(),
         version: doc.version,
         document: signed::canonical(&document),
         signature: proposal.signature,
@@ -108,21 +112,73 @@ pub async fn propose(
         proposed_by: person.id.to_owned(),
         proposed_at: now,
     };
+    let mut tx = app.db.read().await?;
+    grows(&mut tx, &draft).await?;
+    drop(tx);
+    app.law.sound(doc).await.map_err(NotDone::Unsound)?;
     let mut tx = app.db.write().await?;
-    let others = packs::drafts(&mut tx, &draft.region).await?;
-    let published = packs::newest(&mut tx, &draft.region).await?;
-    let above = |version: i64| version < draft.version;
-    let near = draft.version <= published.saturating_add(VERSIONS_AHEAD_MAX);
-    let grows = near && above(published) && others.iter().all(|other| above(other.version));
-    if !grows || !packs::draft(&mut tx, &draft).await? {
+    let others = grows(&mut tx, &draft).await?;
+    if !packs::draft(&mut tx, &draft).await? {
         return Err(NotDone::Version);
     }
-    // Numbers are never used twice, so the lowest draft may go when there are many.
+    // No draft goes below one that waits, so the lowest may go when there are many.
     if let Some(lowest) = others.first().filter(|_| others.len() >= PACK_DRAFTS_MAX) {
         packs::drop_drafts(&mut tx, &draft.region, lowest.version).await?;
     }
     tx.commit().await?;
     Ok((draft.region, draft.version))
+}
+
+/// The drafts that wait, where this one is above them and above what is published.
+async fn grows(tx: &mut Tx, draft: &DraftRow) -> Result<Vec<DraftRow>, NotDone> {
+    let others = packs::drafts(tx, &draft.region).await?;
+    let published = packs::newest(tx, &draft.region).await?;
+    let above = |version: i64| version < draft.version;
+    let near = draft.version <= published.saturating_add(VERSIONS_AHEAD_MAX);
+    let grows = near && above(published) && others.iter().all(|other| above(other.version));
+    if grows {
+        Ok(others)
+    } else {
+        Err(NotDone::Version)
+    }
+}
+
+/// SHA-256 of a document as it is stored, in hexadecimal.
+pub fn digest(document: &str) -> String {
+    hex::encode(Sha256::digest(document.as_bytes()))
+}
+
+/// Takes a draft back: whoever may propose there, not only who did. It is noted, and the number may
+/// be proposed again.
+///
+/// # Errors
+/// When there is none, or it is not this person's to take back.
+pub async fn withdraw(
+    app: &App,
+    person: Person<'_>,
+    region: &str,
+    version: i64,
+) -> Result<(), NotDone> {
+    let now = app.clock.now();
+    if !person.may(PROPOSE, region, now) {
+        return Err(NotDone::NotThere);
+    }
+    let mut tx = app.db.write().await?;
+    let draft = draft(&mut tx, region, version).await?;
+    if !packs::take_draft(&mut tx, &draft).await? {
+        return Err(NotDone::NotThere);
+    }
+    let row = WithdrawnRow {
+        digest: digest(&draft.document),
+        region: draft.region,
+        version,
+        proposed_by: draft.proposed_by,
+        proposed_at: draft.proposed_at,
+        withdrawn_by: person.id.to_owned(),
+        withdrawn_at: now,
+    };
+    packs::note_withdrawn(&mut tx, &row).await?;
+    Ok(tx.commit().await?)
 }
 
 /// A draft of a region.
@@ -135,28 +191,57 @@ pub async fn draft(tx: &mut Tx, region: &str, version: i64) -> Result<DraftRow, 
     drafts.next().ok_or(NotDone::NotThere)
 }
 
-/// Puts a draft in force, here at once, on other nodes and phones within seconds.
+/// Puts a draft in force, here at once, on other nodes and phones within seconds. To whoever did so
+/// before the answer is the same again.
 ///
 /// # Errors
-/// When it is not this person's to publish, or no longer above the newest version.
+/// When it is not this person's to publish, not the one they read, or no longer above the newest
+/// version.
 pub async fn publish(
     app: &App,
     person: Person<'_>,
-    region: &str,
-    version: i64,
+    (region, version): (&str, i64),
+    read: Option<&str>,
 ) -> Result<(), NotDone> {
     let now = app.clock.now();
     if !person.may(PUBLISH, region, now) {
         return Err(NotDone::NotThere);
     }
-    let mut tx = app.db.write().await?;
+    let mut tx = app.db.read().await?;
+    if is_done(&mut tx, person, region, version).await? {
+        return Ok(());
+    }
     let draft = draft(&mut tx, region, version).await?;
+    let was_another = packs::was_withdrawn(&mut tx, region, version).await?;
+    drop(tx);
     if draft.proposed_by == person.id {
         return Err(NotDone::SamePerson);
     }
-    let mut row = PackRow {
+    // What is published is what was read, also where a number stood for something else before.
+    let meant = read.map_or(!was_another, |read| read == digest(&draft.document));
+    if !meant {
+        return Err(NotDone::Version);
+    }
+    let mut row = published(&draft, person, now);
+    let unread = |_| crate::store::broken("pack_draft", "document");
+    app.law.sign(&mut row).map_err(unread)?;
+    // This build may be stricter than the one it was proposed to; then it stops nobody's start.
+    app.law.read(&row).await.map_err(|error| {
+        NotDone::Unsound(vec![PackFault::of_pack("document", error.to_string())])
+    })?;
+    enact(app, person, &draft, &row).await?;
+    if let Err(error) = load(app).await {
+        // It is published; the ticker looks again.
+        tracing::error!(%error, "a published pack is not put in force yet");
+    }
+    Ok(())
+}
+
+fn published(draft: &DraftRow, person: Person<'_>, now: i64) -> PackRow {
+    let draft = draft.clone();
+    PackRow {
         region: draft.region,
-        version,
+        version: draft.version,
         document: draft.document,
         signature: draft.signature,
         signer: draft.signer,
@@ -164,21 +249,39 @@ pub async fn publish(
         proposed_by: Some(draft.proposed_by),
         published_by: Some(person.id.to_owned()),
         published_at: now,
-    };
-    let unread = |_| crate::store::broken("pack_draft", "document");
-    app.law.sign(&mut row).map_err(unread)?;
-    // This build may be stricter than the one it was proposed to; then it stops nobody's start.
-    app.law.read(&row).map_err(|error| {
-        NotDone::Unsound(vec![PackFault::of_pack("document", error.to_string())])
-    })?;
-    if packs::newest(&mut tx, region).await? >= version || !packs::add(&mut tx, &row).await? {
-        return Err(NotDone::Version);
+    }
+}
+
+/// Whether this person published it before.
+async fn is_done(
+    tx: &mut Tx,
+    person: Person<'_>,
+    region: &str,
+    version: i64,
+) -> Result<bool, StoreError> {
+    let row = packs::one(tx, region, version).await?;
+    Ok(row.is_some_and(|row| row.published_by.as_deref() == Some(person.id)))
+}
+
+/// Writes a published pack in place of its draft. The drafts up to it go first: who publishes a
+/// lower version at the same time has one of them locked or waits for it, so that versions are
+/// committed in order.
+async fn enact(
+    app: &App,
+    person: Person<'_>,
+    draft: &DraftRow,
+    row: &PackRow,
+) -> Result<(), NotDone> {
+    let (region, version) = (row.region.as_str(), row.version);
+    let mut tx = app.db.write().await?;
+    if !packs::take_draft(&mut tx, draft).await? {
+        // The same was asked for twice at once, or it was taken back meanwhile.
+        let done = is_done(&mut tx, person, region, version).await?;
+        return if done { Ok(()) } else { Err(NotDone::NotThere) };
     }
     packs::drop_drafts(&mut tx, region, version).await?;
-    tx.commit().await?;
-    if let Err(error) = load(app).await {
-        // It is published; the ticker looks again.
-        tracing::error!(%error, "a published pack is not put in force yet");
+    if packs::newest(&mut tx, region).await? >= version || !packs::add(&mut tx, row).await? {
+        return Err(NotDone::Version);
     }
-    Ok(())
+    Ok(tx.commit().await?)
 }

@@ -4,7 +4,7 @@
 //! a trial rests twice as long as it works. It writes nothing and never waits for a writer. Its
 //! report names records by id and holds no word of them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -18,13 +18,16 @@ use xiangyi_proto::pack::PackDoc;
 use xiangyi_proto::region;
 use xiangyi_proto::time::{Millis, day_of_text, day_start};
 use xiangyi_sync::kinds;
-use xiangyi_sync::policy::{self, Change, CompiledPack, Question, Trial};
+use xiangyi_sync::policy::{self, CompiledPack, Fact, PackSet, Question, Trial};
 use xiangyi_sync::world::{Admitted, Record, World};
 
+use super::report::{Counted, Listed, Told};
 use crate::app::App;
 use crate::clock::Stopwatch;
 use crate::store::trials::{self, Page};
 use crate::store::{StoreError, load, shards};
+
+pub use super::report::Report;
 
 /// Records of one page: a few milliseconds of judging, so that a push never waits long for a core.
 const PAGE: i64 = 64;
@@ -68,50 +71,6 @@ pub struct Progress {
     pub cancelled: AtomicBool,
 }
 
-/// How many records a rule would answer otherwise.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Counted {
-    #[serde(flatten)]
-    pub change: Told,
-    pub records: u64,
-}
-
-/// A change in words of rules.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Told {
-    pub rule: String,
-    pub from: String,
-    pub to: String,
-}
-
-/// A record that would get another answer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Listed {
-    pub record: Uuid,
-    pub kind: &'static str,
-    pub unit: String,
-    /// It waits for a decision and is not stored yet.
-    pub held: bool,
-    #[serde(flatten)]
-    pub change: Told,
-}
-
-/// What a trial found.
-#[derive(Debug, Clone, Default, Serialize)]
-pub struct Report {
-    pub judged: u64,
-    pub changed: u64,
-    pub by_rule: Vec<Counted>,
-    /// The first thousand; all are counted.
-    pub records: Vec<Listed>,
-    /// Held corrections and steps, which are no whole records.
-    pub held_not_tried: u64,
-    /// Refusals keep no body that could be tried.
-    pub refused_not_tried: i64,
-    #[serde(skip)]
-    counts: BTreeMap<Told, u64>,
-}
-
 /// Why there is no report.
 #[derive(Debug)]
 pub enum Broken {
@@ -144,17 +103,36 @@ enum Tried {
     Held(Box<Admitted>),
 }
 
+/// No pack says anything of order reports and of steps about incidents, and no trial tells that
+/// there is one.
+fn is_tried(kind: Kind) -> bool {
+    kind.number() < trials::JUDGED_BELOW && kind != Kind::OrderReport
+}
+
 impl Tried {
     fn question(&self) -> Option<(Question<'_>, Uuid, Kind)> {
         match self {
-            // No pack says anything of an order report, and no trial tells that there is one.
-            Self::Stored(record) if record.kind == Kind::OrderReport => None,
+            Self::Stored(record) if !is_tried(record.kind) => None,
             Self::Stored(record) => Some((kinds::question_of(record), record.id, record.kind)),
             Self::Held(item) => {
-                let (kind, body) = (item.kind?, item.mutation.body.as_ref()?);
+                let kind = item.kind.filter(|kind| is_tried(*kind))?;
+                let body = item.mutation.body.as_ref()?;
                 Some((kinds::question(item, kind, body), item.mutation.id, kind))
             }
         }
+    }
+
+    /// Whether a trial may know of it: not of what waits because somebody is in danger.
+    fn may_count(&self, packs: &PackSet) -> bool {
+        let Self::Held(item) = self else { return true };
+        if let Some((q, ..)) = self.question() {
+            return packs.judge(&q).danger.is_empty();
+        }
+        let (mutation, kind) = (&item.mutation, item.kind);
+        let written = serde_json::to_string(&(&mutation.set, &mutation.add, &mutation.reason));
+        let is_quiet = |text: String| packs.danger_in_text(&text).is_empty();
+        let is_risk = mutation.set.keys().any(|at| at == "/risk");
+        kind.is_none_or(is_tried) && !is_risk && written.is_ok_and(is_quiet)
     }
 }
 
@@ -258,6 +236,12 @@ impl WhatIf {
             let meant = items.into_iter();
             let meant = meant.filter(|(_, item)| self.period.holds(item.estimated_at));
             let tried: Vec<Tried> = meant.map(|(_, item)| Tried::Held(Box::new(item))).collect();
+            let packs = self.app.writer.packs();
+            let counted = move || {
+                let counted = tried.into_iter().filter(|one| one.may_count(&packs));
+                counted.collect::<Vec<Tried>>()
+            };
+            let tried = blocking(counted).await?;
             let whole = tried.iter().filter(|one| one.question().is_some()).count();
             report.held_not_tried += (tried.len() - whole) as u64;
             self.judge(shard, tried, report).await?;
@@ -281,17 +265,24 @@ impl WhatIf {
             let mut tx = self.app.db.glance().await?;
             load::facts(&mut tx, &mut world, &wanted).await?;
         }
+        // What an activity asks for stands in the activity.
+        let questions = page.iter().filter_map(Tried::question);
+        let activities: BTreeSet<Uuid> = questions.filter_map(|(q, ..)| activity_of(&q)).collect();
+        if !activities.is_empty() {
+            let mut tx = self.app.db.read().await?;
+            load::records(&mut tx, &self.app.sealer, &mut world, &activities).await?;
+        }
         let trial = Arc::clone(&self.trial);
-        let facts = world.facts;
         let (count, found) = blocking(move || {
             let mut found = Vec::new();
             for one in &page {
                 if let Some((q, record, kind)) = one.question() {
-                    let own = policy::facts_chosen(&facts, &q, record);
+                    let mut own = policy::facts_chosen(&world.facts, &q, record);
+                    own.extend(terms(&world, &q));
                     if let Some(change) = trial.change(&q, &own) {
                         let held = matches!(one, Tried::Held(..));
                         let (kind, unit) = (kind.name(), q.unit.to_owned());
-                        let change = told(change);
+                        let change = Told::from(change);
                         found.push(Listed {
                             record,
                             kind,
@@ -330,14 +321,25 @@ impl WhatIf {
     }
 }
 
+/// The activity of a sign-up.
+fn activity_of(q: &Question) -> Option<Uuid> {
+    let activity = q.record.get("activity")?.as_str()?;
+    let id = Uuid::try_parse(activity).ok();
+    id.filter(|_| q.kind == Kind::SignUp)
+}
+
+fn terms(world: &World, q: &Question) -> Option<Fact> {
+    let activity = world.live(activity_of(q)?)?;
+    Some(policy::terms_of(
+        activity.id,
+        &activity.body,
+        &activity.author,
+    ))
+}
+
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, Broken> {
     let done = tokio::task::spawn_blocking(work).await;
     done.map_err(|_| Broken::Judge)
-}
-
-fn told(change: Change) -> Told {
-    let Change { rule, from, to } = change;
-    Told { rule, from, to }
 }

@@ -30,6 +30,31 @@ pub async fn all(tx: &mut Tx) -> Result<Vec<PackRow>, StoreError> {
 }
 
 /// Index: the primary key of `pack`.
+const OF_REGION: &str = "SELECT region, version, document, signature, signer, told, proposed_by, \
+     published_by, published_at FROM pack WHERE region = $1 ORDER BY version";
+
+/// The published packs of a region.
+pub async fn of_region(tx: &mut Tx, region: &str) -> Result<Vec<PackRow>, StoreError> {
+    Ok(on!(tx, |c| sqlx::query_as(OF_REGION)
+        .bind(region)
+        .fetch_all(c)
+        .await)?)
+}
+
+/// Index: the primary key of `pack`.
+const ONE: &str = "SELECT region, version, document, signature, signer, told, proposed_by, \
+     published_by, published_at FROM pack WHERE region = $1 AND version = $2";
+
+/// A published pack.
+pub async fn one(tx: &mut Tx, region: &str, version: i64) -> Result<Option<PackRow>, StoreError> {
+    Ok(on!(tx, |c| sqlx::query_as(ONE)
+        .bind(region)
+        .bind(version)
+        .fetch_optional(c)
+        .await)?)
+}
+
+/// Index: the primary key of `pack`.
 const NEWEST: &str = "SELECT COALESCE(MAX(version), 0) FROM pack WHERE region = $1";
 
 /// The highest version of a region; 0 when there is none.
@@ -141,6 +166,88 @@ pub async fn drafts(tx: &mut Tx, region: &str) -> Result<Vec<DraftRow>, StoreErr
         .bind(region)
         .fetch_all(c)
         .await)?)
+}
+
+/// Index: the primary key of `pack_draft`.
+const TAKE: &str = "DELETE FROM pack_draft WHERE region = $1 AND version = $2 AND document = $3 \
+     AND proposed_by = $4";
+
+/// Takes a draft as it was read; says whether it was still there. Whoever else wants it or a later
+/// one waits for the end of this transaction.
+pub async fn take_draft(tx: &mut Tx, draft: &DraftRow) -> Result<bool, StoreError> {
+    Ok(on!(tx, |c| sqlx::query(TAKE)
+        .bind(draft.region.as_str())
+        .bind(draft.version)
+        .bind(draft.document.as_str())
+        .bind(draft.proposed_by.as_str())
+        .execute(c)
+        .await
+        .map(|done| done.rows_affected() == 1))?)
+}
+
+/// A draft that was taken back.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct WithdrawnRow {
+    pub region: String,
+    pub version: i64,
+    /// SHA-256 of its document.
+    pub digest: String,
+    pub proposed_by: String,
+    pub proposed_at: i64,
+    pub withdrawn_by: String,
+    pub withdrawn_at: i64,
+}
+
+const WITHDRAWN: &str = "INSERT INTO pack_withdrawn (region, version, digest, proposed_by, \
+     proposed_at, withdrawn_by, withdrawn_at) VALUES ($1, $2, $3, $4, $5, $6, $7) \
+     ON CONFLICT (region, version, withdrawn_at, digest) DO NOTHING";
+
+/// Notes that a draft was taken back.
+pub async fn note_withdrawn(tx: &mut Tx, row: &WithdrawnRow) -> Result<(), StoreError> {
+    on!(tx, |c| sqlx::query(WITHDRAWN)
+        .bind(row.region.as_str())
+        .bind(row.version)
+        .bind(row.digest.as_str())
+        .bind(row.proposed_by.as_str())
+        .bind(row.proposed_at)
+        .bind(row.withdrawn_by.as_str())
+        .bind(row.withdrawn_at)
+        .execute(c)
+        .await
+        .map(drop))?;
+    Ok(())
+}
+
+/// Index: the primary key of `pack_withdrawn`.
+const WITHDRAWN_OF: &str = "SELECT region, version, digest, proposed_by, proposed_at, \
+     withdrawn_by, withdrawn_at FROM pack_withdrawn WHERE region = $1 \
+     ORDER BY version DESC, withdrawn_at DESC LIMIT $2";
+
+/// The drafts of a region that were taken back, the highest versions first.
+pub async fn withdrawn(
+    tx: &mut Tx,
+    region: &str,
+    limit: i64,
+) -> Result<Vec<WithdrawnRow>, StoreError> {
+    Ok(on!(tx, |c| sqlx::query_as(WITHDRAWN_OF)
+        .bind(region)
+        .bind(limit)
+        .fetch_all(c)
+        .await)?)
+}
+
+/// Index: the primary key of `pack_withdrawn`.
+const WAS_WITHDRAWN: &str = "SELECT COUNT(*) FROM pack_withdrawn \
+     WHERE region = $1 AND version = $2";
+
+/// Whether another draft of this number was taken back before.
+pub async fn was_withdrawn(tx: &mut Tx, region: &str, version: i64) -> Result<bool, StoreError> {
+    let count: i64 = on!(tx, |c| sqlx::query_scalar(WAS_WITHDRAWN)
+        .bind(region)
+        .bind(version)
+        .fetch_one(c)
+        .await)?;
+    Ok(count > 0)
 }
 
 /// Index: the primary key of `pack_draft`.

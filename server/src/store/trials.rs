@@ -17,7 +17,7 @@ use crate::accounts::seal::Sealer;
 use crate::on;
 
 /// Kinds below this number are judged; those from it on are the server's own.
-const JUDGED_BELOW: i64 = 20;
+pub const JUDGED_BELOW: i64 = 20;
 
 /// Index: the primary key of `stream`.
 const HOMES: &str = "SELECT id, name FROM stream WHERE shard = $1 ORDER BY id";

@@ -134,7 +134,10 @@ pub fn question_of(record: &Record) -> Question<'_> {
         record: &record.body,
         unit: &record.unit,
         author: &record.author,
-        op: Op::Create,
+        op: match record.kind.spec().life {
+            Life::Slot => Op::Request,
+            _ => Op::Create,
+        },
         estimated_at: record.estimated_at,
         ended_at: record.estimated_at + (ended - begun),
         received_at: record.received_at,

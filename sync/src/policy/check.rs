@@ -23,7 +23,7 @@ pub struct PackReport {
 pub fn read(yaml: &str) -> Result<PackDoc, Vec<PackFault>> {
     serde_norway::from_str(yaml).map_err(|error| {
         let line = error.location().map(|place| place.line());
-        let fault = PackFault::of_pack("document", error.to_string());
+        let fault = PackFault::unread(&error);
         vec![PackFault { line, ..fault }]
     })
 }

@@ -11,10 +11,14 @@ use std::sync::Arc;
 use cel::common::types::CelMap;
 use cel::{Context, Program};
 use xiangyi_proto::kinds::Kind;
+use xiangyi_proto::limits::{KIND_STEPS_MAX, RULE_STEPS_MAX};
 use xiangyi_proto::pack::{DangerState, PackDoc, RuleClock, RuleDoc, RuleVerdict, StatefulRule};
 use xiangyi_proto::{region, time};
 
 use super::RuleText;
+use super::bounds;
+use super::by_text;
+use super::depth;
 use super::engine;
 use super::exempt::{self, Exemption};
 use super::fault::PackFault;
@@ -23,6 +27,7 @@ use super::reads::{Reader, Reads};
 use super::sieve::Sieve;
 use super::signals::{self, Signals};
 use super::stateful;
+use super::steps;
 use super::wording;
 use crate::shape;
 
@@ -78,6 +83,9 @@ pub(super) enum Test {
 pub(super) struct KindIndex {
     pub paths: Vec<String>,
     pub entries: Vec<Entry>,
+    /// What all conditions can take on the largest record, and the rule that takes the most.
+    steps: u64,
+    longest: (u64, String),
 }
 
 /// A rule for one kind.
@@ -92,7 +100,10 @@ pub(super) struct Entry {
 
 /// Compiles a pack; all its faults are listed, not only the first.
 pub fn compile(doc: &PackDoc) -> Result<CompiledPack, Vec<PackFault>> {
-    let mut faults = Vec::new();
+    let mut faults = bounds::faults(doc);
+    if !faults.is_empty() {
+        return Err(faults);
+    }
     if !region::is_code(&doc.pack) {
         faults.push(PackFault::of_pack("pack", "is not a region code"));
     }
@@ -133,12 +144,15 @@ pub fn compile(doc: &PackDoc) -> Result<CompiledPack, Vec<PackFault>> {
             ));
         }
         faults.extend(wording::faults(doc, rule));
-        // What is too long is not even parsed: depth is paid for with the stack.
-        let length = rule.when.as_ref().map_or(0, String::len);
-        if length <= wording::WHEN_BYTES_MAX {
+        // What is too long or too deep is not even parsed: depth is paid for with the stack.
+        let condition = rule.when.as_deref().unwrap_or_default();
+        if let Some(deep) = depth::fault_of_text(condition) {
+            faults.push(PackFault::of_rule(&rule.id, "when", deep));
+        } else if condition.len() <= wording::WHEN_BYTES_MAX {
             pack.add(doc, rule, &mut faults);
         }
     }
+    faults.extend(pack.by_kind.iter().filter_map(KindIndex::too_long));
     if faults.is_empty() {
         Ok(pack)
     } else {
@@ -229,20 +243,25 @@ impl CompiledPack {
         }
         let condition = rule.when.as_deref().unwrap_or_default();
         Program::compile(condition)
-            .map(|program| {
-                let sieve = Sieve::of(program.expression());
-                Test::When(program, sieve)
-            })
             .map_err(|errors| {
                 let first = errors.errors.first();
                 let message = first.map_or("does not parse", |error| error.msg.as_str());
                 let column = first.and_then(|error| usize::try_from(error.pos.1).ok());
                 PackFault::of_rule(&rule.id, "when", message).at_column(column)
             })
+            .and_then(|program| {
+                if depth::is_too_deep(program.expression()) {
+                    let message = "has more than 24 operations within each other";
+                    return Err(PackFault::of_rule(&rule.id, "when", message));
+                }
+                let sieve = Sieve::of(program.expression());
+                Ok(Test::When(program, sieve))
+            })
     }
 
     /// Checks a rule for one kind and notes what it reads.
     fn index(&mut self, kind: Kind, doc: &RuleDoc, rule: &Rule, faults: &mut Vec<PackFault>) {
+        let mut steps = 0;
         let (reads, skippable) = match &rule.test {
             Test::When(program, _) => {
                 let flags = doc
@@ -252,10 +271,16 @@ impl CompiledPack {
                 let flags: Vec<_> = flags.map(|(name, flag)| (name.as_str(), flag)).collect();
                 let shape = shape::of(kind);
                 let reads = Reader::read(program.expression(), shape, &self.lexicons, &flags);
-                let found = self.condition_faults(kind, rule, program, &reads);
+                let mut found = self.condition_faults(kind, rule, program, &reads);
+                if found.is_empty() {
+                    found.extend(self.by_text_alone(kind, rule, program, &reads));
+                    steps = steps::of(program.expression(), shape, &doc.params, &doc.at);
+                    found.extend(takes_too_long(kind, &doc.id, steps));
+                }
                 let sound = found.is_empty();
                 faults.extend(found);
-                let proof = || engine::answers_no_whenever(&self.base, program, kind, &rule.params);
+                let whole = program.expression();
+                let proof = || engine::answers_no_whenever(&self.base, whole, kind, &rule.params);
                 let skippable = sound && !reads.before && proof();
                 (reads, skippable)
             }
@@ -279,6 +304,10 @@ impl CompiledPack {
         };
         let rule = self.rules.len();
         let index = self.kind_index(kind);
+        index.steps = index.steps.saturating_add(steps);
+        if steps > index.longest.0 {
+            index.longest = (steps, doc.id.clone());
+        }
         let bits = reads.paths.iter().map(|path| index.bit(path));
         let reads_bits = bits.fold(0, |set, bit| set | bit);
         let lexicons = reads.lexicons;
@@ -317,6 +346,29 @@ impl CompiledPack {
         }
     }
 
+    /// Free text alone warns; whatever does more stands beside a field.
+    fn by_text_alone(
+        &self,
+        kind: Kind,
+        rule: &Rule,
+        program: &Program,
+        reads: &Reads,
+    ) -> Option<PackFault> {
+        let only_tells = rule.danger.is_some() || rule.verdict < RuleVerdict::Amend;
+        if only_tells || !reads.asks_words {
+            return None;
+        }
+        let says_no = |part: &_| engine::answers_no_whenever(&self.base, part, kind, &rule.params);
+        let (condition, shape) = (program.expression(), shape::of(kind));
+        let stands = by_text::stands_beside_a_field(condition, &reads.texts, shape, &says_no);
+        let message = format!(
+            "text alone never rejects and never holds: compare a field too, or warn (for {})",
+            kind.name()
+        );
+        let fault = || PackFault::of_rule(&rule.text.id, "when", message);
+        (!stands).then(fault)
+    }
+
     fn kind_index(&mut self, kind: Kind) -> &mut KindIndex {
         let at = self.by_kind.iter().position(|(own, _)| *own == kind);
         let at = at.unwrap_or_else(|| {
@@ -339,7 +391,27 @@ impl CompiledPack {
     }
 }
 
+fn takes_too_long(kind: Kind, rule: &str, steps: u64) -> Option<PackFault> {
+    let message = format!(
+        "can take {steps} steps on the largest {}; at most {RULE_STEPS_MAX}",
+        kind.name()
+    );
+    let fault = || PackFault::of_rule(rule, "when", message);
+    (steps > RULE_STEPS_MAX).then(fault)
+}
+
 impl KindIndex {
+    /// All conditions of a kind together, told of the rule that takes the most.
+    fn too_long((kind, index): &(Kind, Self)) -> Option<PackFault> {
+        let message = format!(
+            "with the other rules of a {} takes {} steps on the largest; at most {KIND_STEPS_MAX}",
+            kind.name(),
+            index.steps
+        );
+        let fault = || PackFault::of_rule(&index.longest.1, "when", message);
+        (index.steps > KIND_STEPS_MAX).then(fault)
+    }
+
     fn bit(&mut self, path: &str) -> u64 {
         let known = self.paths.iter().position(|own| own == path);
         let at = known.unwrap_or_else(|| {

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use cel::common::ast::IdedExpr as Expression;
 use cel::common::types::{
     CelBool, CelDouble, CelInt, CelList, CelMap, CelMapKey, CelNull, CelString,
 };
@@ -53,9 +54,17 @@ pub fn holds(
     program: &Program,
     names: &Names,
 ) -> Result<bool, &'static str> {
+    answer(base, program.expression(), names)
+}
+
+fn answer(
+    base: &Context<'static, 'static>,
+    expression: &Expression,
+    names: &Names,
+) -> Result<bool, &'static str> {
     let mut scope = inner(base);
     scope.set_variable_resolver(names);
-    let answer = CelValue::resolve_val(program.expression(), &scope).map_err(|e| name_of(&e))?;
+    let answer = CelValue::resolve_val(expression, &scope).map_err(|e| name_of(&e))?;
     let answer = answer
         .downcast_ref::<CelBool>()
         .map(|answer| *answer.inner());
@@ -109,11 +118,11 @@ pub fn on_an_absent_record(
 /// time and place are not defined here, so an answer that needs them fails instead.
 pub fn answers_no_whenever(
     base: &Context<'static, 'static>,
-    program: &Program,
+    expression: &Expression,
     kind: Kind,
     params: &CelMap<'static>,
 ) -> bool {
-    holds(base, program, &nothing(kind, params)) == Ok(false)
+    answer(base, expression, &nothing(kind, params)) == Ok(false)
 }
 
 fn nothing<'a>(kind: Kind, params: &'a CelMap<'static>) -> Names<'a> {

@@ -4,6 +4,9 @@
 
 use std::fmt;
 
+/// Characters of a reader's words that are passed on: they repeat what they could not read.
+const UNREAD_CHARS: usize = 300;
+
 /// One fault of a pack.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PackFault {
@@ -28,6 +31,16 @@ impl PackFault {
             column: None,
             message: message.into(),
         }
+    }
+
+    /// A document that does not read; what was found in its place is told in a few words.
+    pub fn unread(error: &impl fmt::Display) -> Self {
+        let told = error
+            .to_string()
+            .chars()
+            .take(UNREAD_CHARS)
+            .collect::<String>();
+        Self::of_pack("document", told)
     }
 
     /// A fault of a rule.

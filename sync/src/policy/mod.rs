@@ -6,9 +6,12 @@
 //! exchange belong to the callers.
 
 mod alerts;
+mod bounds;
+mod by_text;
 mod catalogue;
 mod check;
 mod compile;
+mod depth;
 mod diff;
 mod engine;
 mod exempt;
@@ -28,6 +31,7 @@ mod script;
 mod sieve;
 pub mod signals;
 mod stateful;
+mod steps;
 mod tighten;
 mod trial;
 mod view;
@@ -42,6 +46,7 @@ use xiangyi_proto::time::TimeQuality;
 use xiangyi_proto::verdict::RuleRef;
 
 pub use alerts::Alert;
+pub use bounds::faults as out_of_bounds;
 pub use catalogue::{catalogue, class_of, service};
 pub use check::{PackReport, check, read};
 pub use compile::{CompiledPack, compile, with_weights_that_are_here};

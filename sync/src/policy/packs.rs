@@ -28,7 +28,8 @@ impl PackSet {
         Self::of(packs.into_iter().map(Arc::new).collect())
     }
 
-    fn of(mut packs: Vec<Arc<CompiledPack>>) -> Self {
+    /// A set of packs that others hold too.
+    pub fn of(mut packs: Vec<Arc<CompiledPack>>) -> Self {
         packs.sort_by(|a, b| {
             let place = |pack: &CompiledPack| (pack.code.len(), pack.from_day, pack.version);
             place(a).cmp(&place(b)).then_with(|| a.code.cmp(&b.code))

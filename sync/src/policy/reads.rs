@@ -14,6 +14,7 @@ const NAMES_A_LOOP: usize = 2;
 use cel::common::ast::{CallExpr, ComprehensionExpr, Expr, IdedExpr, LiteralValue, operators};
 use xiangyi_proto::kinds::Type;
 
+use super::by_text::is_null;
 use super::lexicon::{LexiconSet, Lexicons};
 use super::view::AT_NAMES;
 use crate::shape::Shape;
@@ -33,6 +34,10 @@ pub struct Reads {
     /// are not among them.
     pub paths: BTreeSet<String>,
     pub lexicons: LexiconSet,
+    /// Expressions that are a text, or rest on one.
+    pub texts: BTreeSet<u64>,
+    /// It asks what a text says, and not only whether it is there or how long it is.
+    pub asks_words: bool,
     /// It asks what the record was before: that a record has nothing of it proves nothing.
     pub before: bool,
     pub faults: Vec<Misread>,
@@ -46,6 +51,8 @@ enum Known {
     Place(&'static Shape, Option<String>),
     At,
     Params,
+    /// Made of what a text says.
+    Said,
     Other,
 }
 
@@ -99,6 +106,9 @@ impl<'a> Reader<'a> {
     /// Reads an expression whose value matters.
     fn value(&mut self, at: &IdedExpr) -> Known {
         let known = self.known(at);
+        if speaks(&known) {
+            self.reads.texts.insert(at.id);
+        }
         if let Known::Place(_, Some(pointer)) = &known {
             self.reads.paths.insert(pointer.clone());
         }
@@ -116,6 +126,9 @@ impl<'a> Reader<'a> {
                 if !select.test {
                     return member;
                 }
+                if speaks(&member) {
+                    self.reads.texts.insert(at.id);
+                }
                 if let Known::Place(_, Some(pointer)) = member {
                     self.reads.paths.insert(pointer);
                 }
@@ -123,10 +136,8 @@ impl<'a> Reader<'a> {
             }
             Expr::Call(call) => self.call(at, call),
             Expr::List(list) => {
-                for element in &list.elements {
-                    self.value(element);
-                }
-                Known::Other
+                let elements = list.elements.iter().map(|element| self.value(element));
+                made_of(elements.fold(false, |said, own| said | speaks(&own)))
             }
             Expr::Comprehension(over) => self.each(at, over),
             Expr::Map(_) | Expr::Struct(_) | Expr::Unspecified => {
@@ -178,19 +189,26 @@ impl<'a> Reader<'a> {
                 self.boolean(condition);
                 match (self.value(yes), self.value(no)) {
                     (Known::Boolean, Known::Boolean) => Known::Boolean,
-                    _ => Known::Other,
+                    (yes, no) => made_of(speaks(&yes) || speaks(&no)),
                 }
             }
             ("mentions", [text, lexicon]) if call.target.is_none() => self.mentions(text, lexicon),
             (name, args) => {
-                if let Some(target) = &call.target {
-                    self.value(target);
-                }
-                args.iter().for_each(|arg| {
-                    self.value(arg);
-                });
+                let parts = call.target.iter().map(AsRef::as_ref).chain(args);
+                let parts: Vec<Known> = parts.map(|part| self.value(part)).collect();
+                let said = parts.iter().any(speaks);
+                // Whether a text is there, how long it is, whether two fields say the same.
+                let is_field = |known: &Known| matches!(known, Known::Place(..));
+                let compared = matches!(name, operators::EQUALS | operators::NOT_EQUALS);
+                let of_form = matches!(name, "size" | "repeats")
+                    || args.iter().any(is_null)
+                    || (compared && parts.iter().all(is_field));
                 match result(name, call.target.is_some(), args.len()) {
-                    Some(known) => known,
+                    Some(Known::Boolean) => {
+                        self.reads.asks_words |= said && !of_form;
+                        Known::Boolean
+                    }
+                    Some(_) => made_of(said && !of_form),
                     None => self.fault(at, format!("unknown function {name}")),
                 }
             }
@@ -201,6 +219,8 @@ impl<'a> Reader<'a> {
         if !matches!(self.known(text), Known::Place(shape, _) if is_text(shape)) {
             self.fault(text, "mentions looks through a text of the record");
         }
+        self.reads.texts.insert(text.id);
+        self.reads.asks_words = true;
         let name = match &lexicon.expr {
             Expr::Literal(LiteralValue::String(name)) => name.inner(),
             _ => {
@@ -224,7 +244,7 @@ impl<'a> Reader<'a> {
                 _ => return self.fault(at, "only lists can be gone through"),
             },
             // Lists of its own within each other would let a condition count for ever.
-            _ if self.loops.is_empty() => Known::Other,
+            list if self.loops.is_empty() => made_of(speaks(&list)),
             _ => {
                 return self.fault(
                     at,
@@ -246,11 +266,29 @@ impl<'a> Reader<'a> {
         self.loops.push((over.accu_var.clone(), result));
         self.loops.push((over.iter_var.clone(), element));
         self.value(&over.loop_cond);
-        self.value(&over.loop_step);
+        let step = self.value(&over.loop_step);
+        self.loops[depth].1 = match &self.loops[depth].1 {
+            Known::Other => made_of(speaks(&step)),
+            known => known.clone(),
+        };
         let known = self.value(&over.result);
         self.loops.truncate(depth);
         known
     }
+}
+
+/// Free text, a list of it, or what was made of it. Codes and the words of open lists are none.
+fn speaks(known: &Known) -> bool {
+    let free = |shape: &Shape| matches!(shape.ty, Type::Text(_));
+    match known {
+        Known::Said => true,
+        Known::Place(shape, _) => free(shape) || shape.element.as_deref().is_some_and(free),
+        _ => false,
+    }
+}
+
+const fn made_of(said: bool) -> Known {
+    if said { Known::Said } else { Known::Other }
 }
 
 fn is_text(shape: &Shape) -> bool {

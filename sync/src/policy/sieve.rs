@@ -6,6 +6,9 @@
 
 use cel::common::ast::{CallExpr, ComprehensionExpr, Expr, IdedExpr, LiteralValue, operators};
 use serde_json::Value;
+use xiangyi_proto::kinds::Type;
+
+use crate::shape::Shape;
 
 /// What must be found for a condition to hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +27,21 @@ impl Sieve {
     /// The sieve of a condition.
     pub fn of(condition: &IdedExpr) -> Self {
         drawn(condition, "record")
+    }
+
+    /// Whether some field that is no free text has to have a certain value.
+    pub fn asks_a_field(&self, shape: &Shape) -> bool {
+        let at = |steps: &[String]| steps.iter().try_fold(shape, |at, step| at.member(step));
+        match self {
+            Self::May => false,
+            Self::All(parts) => parts.iter().any(|part| part.asks_a_field(shape)),
+            Self::Any(parts) => parts.iter().all(|part| part.asks_a_field(shape)),
+            Self::Is(steps, _) => at(steps).is_some_and(|at| !matches!(at.ty, Type::Text(_))),
+            Self::Some(steps, part) => {
+                let element = at(steps).and_then(|list| list.element.as_deref());
+                element.is_some_and(|element| part.asks_a_field(element))
+            }
+        }
     }
 
     /// Says whether the condition may hold for a raw record.

@@ -7,6 +7,7 @@
 //! exemptions; and ids that could be taken for the province's. See
 //! `server/decisions/0014-packs-as-living-law.md`.
 
+use xiangyi_proto::kinds::{Kind, Life};
 use xiangyi_proto::pack::{PackDoc, RuleDoc, RuleVerdict};
 use xiangyi_proto::region::COUNTY_DIGITS;
 
@@ -47,10 +48,22 @@ fn loosening(doc: &PackDoc) -> Vec<PackFault> {
             "is neither a province (two digits) nor a county (six)",
         )),
     }
+    faults.extend(doc.rules.iter().flat_map(never_judged));
     if doc.version < 1 {
         faults.push(PackFault::of_pack("version", "counts from 1"));
     }
     faults
+}
+
+/// Kinds of which no pack says anything: what the server or a reviewer writes, and order reports.
+fn never_judged(rule: &RuleDoc) -> impl Iterator<Item = PackFault> + '_ {
+    let own = [Kind::Review, Kind::IncidentStep, Kind::OrderReport];
+    let is_never = move |kind: &&Kind| kind.spec().life == Life::ServerOnly || own.contains(kind);
+    let fault = |kind: &Kind| {
+        let message = format!("{} is never judged by a pack", kind.name());
+        PackFault::of_rule(&rule.id, "kinds", message)
+    };
+    rule.kinds.iter().filter(is_never).map(fault)
 }
 
 fn of_county(county: &str, rule: &RuleDoc) -> Vec<PackFault> {

@@ -7,6 +7,8 @@ mod held;
 mod places;
 mod records;
 
+pub use records::records;
+
 use std::collections::{BTreeSet, HashSet};
 
 use sqlx::FromRow;

@@ -48,7 +48,8 @@ struct HomeRow {
     field_revs: Option<String>,
 }
 
-pub(super) async fn records(
+/// Records by their ids, whole.
+pub async fn records(
     tx: &mut Tx,
     sealer: &Sealer,
     world: &mut World,
