@@ -130,7 +130,8 @@ impl Tried {
         }
         let (mutation, kind) = (&item.mutation, item.kind);
         let written = serde_json::to_string(&(&mutation.set, &mutation.add, &mutation.reason));
-        let is_quiet = |text: String| packs.danger_in_text(&text).is_empty();
+        let (unit, at) = (mutation.unit.as_str(), item.received_at);
+        let is_quiet = |text: String| packs.danger_in_text(&text, unit, at).is_empty();
         let is_risk = mutation.set.keys().any(|at| at == "/risk");
         kind.is_none_or(is_tried) && !is_risk && written.is_ok_and(is_quiet)
     }
