@@ -1,6 +1,7 @@
 //! The application: what every handler reaches. Cloned per request, shared inside.
 
 use std::ops::Deref;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, RwLock};
 
 use xiangyi_proto::kinds::Kind;
@@ -10,7 +11,7 @@ use xiangyi_sync::world::Record;
 
 use crate::accounts::addresses::Addresses;
 use crate::accounts::password::Passwords;
-use crate::accounts::roots::Roots;
+use crate::accounts::roots::{NAMES, Roots};
 use crate::accounts::seal::Sealer;
 use crate::accounts::tokens::Tokens;
 use crate::blobs::Blobs;
@@ -59,6 +60,8 @@ pub struct Parts {
     pub lines: Lines,
     /// Cookies are for TLS only, except on loopback.
     pub secure_cookies: bool,
+    /// Whether the last commit failed for want of a disk or a database.
+    pub cannot_write: Arc<AtomicBool>,
     /// The mini-program, if there is one.
     pub wechat: Option<WeChat>,
     /// Roles beyond a station need a second factor.
@@ -83,14 +86,16 @@ impl App {
     pub async fn open(config: &Config, clock: Clock, entropy: Entropy) -> Result<Self, StartError> {
         config.check()?;
         private::data_folder(&config.data)?;
-        let roots = Roots::open(&config.data, &entropy)?;
         let db = Db::open(&config.database_url()).await;
         let db = db.map_err(|error| ConfigError(error.to_the_operator()))?;
+        keys_are_not_lost(&db, config).await?;
+        let roots = Roots::open(&config.data, &entropy)?;
         let law = Law::new(&roots, config.trusted_keys()?);
         prepare(&db, config, &law).await?;
         let sealer = Sealer::new(&roots);
         confirm_keys(&db, &sealer, &entropy).await?;
         let wechat = WeChat::open(&config.wechat, clock.clone())?;
+        let cannot_write = Arc::new(AtomicBool::new(false));
         let live = Live::default();
         let shared = Shared {
             db: db.clone(),
@@ -101,6 +106,7 @@ impl App {
             places: Arc::new(regions::places()),
             live: live.clone(),
             stream_ids: Arc::new(StreamIds::default()),
+            cannot_write: Arc::clone(&cannot_write),
             messages: wechat.is_some(),
         };
         let app = Self(Arc::new(Parts {
@@ -122,6 +128,7 @@ impl App {
             lines: config.lines,
             second_factor_required: config.accounts.second_factor_required,
             wechat,
+            cannot_write,
             secure_cookies: !config.listen.ip().is_loopback(),
         }));
         law::start(&app).await?;
@@ -155,6 +162,24 @@ pub fn own_record(
         void: false,
         seq: 0,
     }
+}
+
+/// Refuses to make keys for a database that was sealed with others: they would lie in the way of
+/// the right ones.
+async fn keys_are_not_lost(db: &Db, config: &Config) -> Result<(), StartError> {
+    let folder = config.data.join("keys");
+    let is_one_here = NAMES.iter().any(|name| folder.join(name).is_file());
+    if is_one_here || db.shape().await? == Shape::Behind {
+        return Ok(());
+    }
+    let mut tx = db.read().await?;
+    if keys::is_any(&mut tx).await? {
+        let folder = folder.display();
+        let why =
+            format!("the database is sealed, and its keys are not in {folder}: put them back");
+        return Err(Box::new(ConfigError(why)));
+    }
+    Ok(())
 }
 
 /// Refuses to start with other keys than those the database was sealed with.

@@ -4,6 +4,7 @@
 //! themselves is written here too.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use xiangyi_proto::ids::Shard;
@@ -28,12 +29,30 @@ pub async fn run(app: App) {
         if let Err(error) = fire_due(&app).await {
             tracing::warn!(%error, "timers could not be read");
         }
+        try_to_write(&app).await;
         if let Err(error) = app.heard.write(&app.db).await {
             tracing::warn!(%error, "what phones said of themselves could not be written");
         }
         if let Err(error) = look_for_others(&app).await {
             tracing::warn!(%error, "heads could not be read");
         }
+    }
+}
+
+/// After a commit that found no room: is there room again? Nobody else would try on a server that
+/// is not ready.
+async fn try_to_write(app: &App) {
+    if !app.cannot_write.load(Ordering::Relaxed) {
+        return;
+    }
+    let written = async {
+        let mut tx = app.db.write().await?;
+        shards::touch(&mut tx).await?;
+        tx.commit().await
+    };
+    if written.await.is_ok() {
+        tracing::info!("the database can be written again");
+        app.cannot_write.store(false, Ordering::Relaxed);
     }
 }
 

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use tokio::sync::{mpsc, oneshot};
@@ -46,6 +47,8 @@ pub struct Shared {
     pub places: Arc<HashMap<String, (i64, i64)>>,
     pub live: Live,
     pub stream_ids: Arc<StreamIds>,
+    /// Whether the last commit failed for want of a disk or a database.
+    pub cannot_write: Arc<AtomicBool>,
     /// Whether offers are told by messages.
     pub messages: bool,
 }
@@ -192,11 +195,20 @@ async fn commit_all(
 ) -> Vec<Vec<Result<Done, NoAnswer>>> {
     for last in [false, true] {
         match commit(shared, &works).await {
-            Ok(done) => return done.into_iter().map(|done| vec![Ok(done)]).collect(),
+            Ok(done) => {
+                shared.cannot_write.store(false, Ordering::Relaxed);
+                return done.into_iter().map(|done| vec![Ok(done)]).collect();
+            }
             Err(Fault::Store(error)) if error.is_passing() && last => {
-                tracing::warn!(jobs = works.len(), "no commit: the database is busy");
+                if error.is_full() {
+                    tracing::error!("no commit: the disk of the database is full");
+                } else {
+                    tracing::warn!(jobs = works.len(), "no commit: {}", error.told());
+                }
+                shared.cannot_write.store(true, Ordering::Relaxed);
                 return works.iter().map(|_| vec![Err(NoAnswer::Store)]).collect();
             }
+            Err(Fault::Store(error)) if error.is_passing() => {}
             Err(fault) => tracing::error!(jobs = works.len(), %fault, "a commit failed"),
         }
     }

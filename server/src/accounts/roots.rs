@@ -12,6 +12,9 @@ use std::path::{Path, PathBuf};
 use crate::entropy::Entropy;
 use crate::private;
 
+/// The files; all of them, or sealed values and sessions are lost.
+pub const NAMES: [&str; 4] = ["root.key", "index.key", "token.key", "pack.key"];
+
 /// Four independent 256-bit keys.
 #[derive(Clone)]
 pub struct Roots {
@@ -38,6 +41,8 @@ pub enum RootsError {
     File(PathBuf, std::io::Error),
     /// The file is there and holds something else than 64 hexadecimal digits.
     Shape(PathBuf),
+    /// The file is gone while others are there.
+    Lost(PathBuf),
     /// Others than its owner may read the file.
     Open(PathBuf),
 }
@@ -47,6 +52,11 @@ impl std::fmt::Display for RootsError {
         match self {
             Self::File(path, _) => write!(f, "cannot use {}", path.display()),
             Self::Shape(path) => write!(f, "{} is not a key: 64 hex digits", path.display()),
+            Self::Lost(path) => write!(
+                f,
+                "{} is missing while other keys are there: put it back from the backup of the keys",
+                path.display()
+            ),
             Self::Open(path) => {
                 write!(
                     f,
@@ -62,7 +72,7 @@ impl std::error::Error for RootsError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::File(_, error) => Some(error),
-            Self::Shape(_) | Self::Open(_) => None,
+            Self::Shape(_) | Self::Open(_) | Self::Lost(_) => None,
         }
     }
 }
@@ -77,6 +87,14 @@ impl Roots {
         // A folder that others could enter is narrowed: each key says by its own mode whether it
         // could be read, and one that could is refused below.
         private::folder(&dir).map_err(|error| RootsError::File(dir.clone(), error))?;
+        // All are made together. One that is missing beside others was lost: a new one in its
+        // place would hide that, and shut everybody out.
+        let is_here = |name: &&&str| dir.join(name).is_file();
+        let here = NAMES.iter().filter(is_here).count();
+        let lost = NAMES.iter().find(|name| !dir.join(name).is_file());
+        if let Some(lost) = lost.filter(|_| here > 0) {
+            return Err(RootsError::Lost(dir.join(lost)));
+        }
         Ok(Self {
             root: key(&dir, "root.key", entropy)?,
             index: key(&dir, "index.key", entropy)?,

@@ -13,12 +13,14 @@ use xiangyi_proto::exchange::{
 use xiangyi_proto::ids::Shard;
 use xiangyi_proto::limits::{LIMITS, POLL_MS, PUSH_BYTES_MAX, PUSH_ITEMS_MAX, RETRY_MS};
 use xiangyi_proto::problem;
+use xiangyi_proto::region;
+use xiangyi_proto::role::Role;
 use xiangyi_proto::time::MINUTE_MS;
 use xiangyi_sync::admit::{self, Sender};
 use xiangyi_sync::apply::Outcome;
 use xiangyi_sync::cursor::Cursor;
 use xiangyi_sync::echo;
-use xiangyi_sync::world::Admitted;
+use xiangyi_sync::world::{Admitted, Granted};
 
 use super::body;
 use crate::app::App;
@@ -303,8 +305,9 @@ pub async fn wait(
         .into_iter()
         .map(|stream| (stream.shard, stream.stream))
         .collect();
+    let hubs = hubs(&caller.grants, app.clock.now());
     Ok(
-        match tokio::time::timeout(app.lines.wait, rung(&mut rings, &streams)).await {
+        match tokio::time::timeout(app.lines.wait, rung(&mut rings, &streams, &hubs)).await {
             Ok(()) => poke(),
             Err(_) => StatusCode::NO_CONTENT.into_response(),
         },
@@ -347,11 +350,23 @@ async fn is_behind(
     }
 }
 
+/// Counties whose hub somebody reads now, with every station in it.
+fn hubs(grants: &[Granted], now: i64) -> BTreeSet<i64> {
+    let roles = [Role::HubOfficer, Role::HubReviewer, Role::CountyBureau];
+    let held = grants
+        .iter()
+        .filter(|grant| roles.contains(&grant.role) && grant.holds_at(now));
+    held.filter_map(|grant| region::shard_of(&grant.unit))
+        .map(|shard| shard.0)
+        .collect()
+}
+
 /// Waits for a commit that touches one of these streams, or may: what another node wrote into one
 /// of their shards.
 async fn rung(
     rings: &mut tokio::sync::broadcast::Receiver<std::sync::Arc<Ring>>,
     streams: &BTreeSet<(i64, String)>,
+    hubs: &BTreeSet<i64>,
 ) {
     use tokio::sync::broadcast::error::RecvError;
     loop {
@@ -361,7 +376,12 @@ async fn rung(
                 let touched = match &ring.streams {
                     None => streams.iter().any(|(own, _)| *own == shard),
                     Some(names) => {
-                        let mine = |name: &String| streams.contains(&(shard, name.clone()));
+                        // A station that files for the first time is news to its hub.
+                        let hub = hubs.contains(&shard);
+                        let mine = |name: &String| {
+                            let own = streams.contains(&(shard, name.clone()));
+                            own || (hub && name.starts_with("station:"))
+                        };
                         names.iter().any(mine)
                     }
                 };

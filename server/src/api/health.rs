@@ -1,6 +1,9 @@
 //! Is the process there, and can it serve.
 
+use std::sync::atomic::Ordering;
+
 use axum::extract::State;
+use xiangyi_proto::problem;
 use xiangyi_proto::time::HOUR_MS;
 
 use crate::app::App;
@@ -19,8 +22,11 @@ pub async fn healthz() -> &'static str {
 /// still serves, and says so in a second line.
 ///
 /// # Errors
-/// When the database does not answer.
+/// When the database does not answer, or the last commit found no room.
 pub async fn readyz(State(app): State<App>) -> Result<String, ApiError> {
+    if app.cannot_write.load(Ordering::Relaxed) {
+        return Err(ApiError::new(problem::BUSY).retry(5_000));
+    }
     let mut tx = app.db.read().await?;
     let heads = shards::heads(&mut tx).await?;
     let last = audit::last_backup(&mut tx).await?;

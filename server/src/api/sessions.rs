@@ -57,7 +57,7 @@ pub async fn sign_in(
         .index("telephone", &normal_telephone(&ask.telephone));
     let now = app.clock.now();
     let address = counted(&app, peer, &headers)?;
-    let answer = signed_in_by(&app, &ask, &key, now).await;
+    let answer = signed_in_by(&app, &ask, &key, now, is_secure(&app, &headers)).await;
     let failed = matches!(&answer, Err(error) if error.code == problem::SIGN_IN_FAILED);
     // Whom a busy server sends away has guessed nothing.
     if let (Some(address), false) = (address, failed) {
@@ -67,7 +67,13 @@ pub async fn sign_in(
 }
 
 /// Looks at the password and begins a session.
-async fn signed_in_by(app: &App, ask: &SignIn, key: &[u8], now: i64) -> Result<Response, ApiError> {
+async fn signed_in_by(
+    app: &App,
+    ask: &SignIn,
+    key: &[u8],
+    now: i64,
+    is_secure: bool,
+) -> Result<Response, ApiError> {
     count_try(app, key, now).await?;
     let mut tx = app.db.read().await?;
     let person = people::by_telephone(&mut tx, key).await?;
@@ -81,17 +87,18 @@ async fn signed_in_by(app: &App, ask: &SignIn, key: &[u8], now: i64) -> Result<R
         let code = code.ok_or(ApiError::new(problem::SECOND_FACTOR))?;
         account::check(app, &person.id, code, false).await?;
     }
-    begin(app, &person, ask.cookie, Some(key)).await
+    begin(app, &person, ask.cookie.then_some(is_secure), Some(key)).await
 }
 
-/// Begins a session of a person who has shown who they are; tries under a key are forgotten.
+/// Begins a session of a person who has shown who they are; tries under a key are forgotten. With
+/// a cookie too where one is asked for, and whether that is for TLS only.
 ///
 /// # Errors
 /// When the database does not take it.
 pub async fn begin(
     app: &App,
     person: &PersonRow,
-    by_cookie: bool,
+    cookie_for_tls: Option<bool>,
     tries: Option<&[u8]>,
 ) -> Result<Response, ApiError> {
     let now = app.clock.now();
@@ -108,10 +115,10 @@ pub async fn begin(
     let (answer, limited) = signed_in(app, &mut tx, person, &session, &device, refresh).await?;
     tx.commit().await?;
     let mut response = Json(answer).into_response();
-    if by_cookie {
+    if let Some(is_secure) = cookie_for_tls {
         let mut claims = claims(&person.id, &session, &device, now, true);
         claims.limited = limited;
-        let cookie = cookie(app, &app.tokens.sign(&claims), COOKIE_MS);
+        let cookie = cookie(is_secure, &app.tokens.sign(&claims), COOKIE_MS);
         response.headers_mut().insert(header::SET_COOKIE, cookie);
     }
     Ok(response)
@@ -238,14 +245,18 @@ pub async fn refresh(
 ///
 /// # Errors
 /// When the database does not take it.
-pub async fn sign_out(State(app): State<App>, caller: Caller) -> Result<Response, ApiError> {
+pub async fn sign_out(
+    State(app): State<App>,
+    caller: Caller,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
     let mut tx = app.db.write().await?;
     sessions::end(&mut tx, &caller.session, "signed-out").await?;
     tx.commit().await?;
     let mut response = StatusCode::NO_CONTENT.into_response();
     response
         .headers_mut()
-        .insert(header::SET_COOKIE, cookie(&app, "", 0));
+        .insert(header::SET_COOKIE, cookie(is_secure(&app, &headers), "", 0));
     Ok(response)
 }
 
@@ -315,8 +326,15 @@ fn claims(person: &str, session: &str, device: &str, now: i64, cookie: bool) -> 
     }
 }
 
-fn cookie(app: &App, token: &str, for_ms: i64) -> HeaderValue {
-    let secure = if app.secure_cookies { "; Secure" } else { "" };
+/// Whether a cookie is for TLS only: always but on loopback, and there too behind a proxy that
+/// speaks TLS. Who forges the header loses the use of their own cookie.
+fn is_secure(app: &App, headers: &HeaderMap) -> bool {
+    let said = headers.get("x-forwarded-proto");
+    app.secure_cookies || said.is_some_and(|value| value.as_bytes() == b"https")
+}
+
+fn cookie(is_secure: bool, token: &str, for_ms: i64) -> HeaderValue {
+    let secure = if is_secure { "; Secure" } else { "" };
     let age = for_ms / 1_000;
     let text =
         format!("{COOKIE}={token}; Path=/; Max-Age={age}; HttpOnly; SameSite=Strict{secure}");

@@ -82,7 +82,7 @@ async fn signed_in(app: &App, ask: &WeChatSignIn) -> Result<Response, ApiError> 
     let active = person.filter(|person| person.state == "active");
     let person = active.ok_or(ApiError::new(problem::WECHAT_UNBOUND))?;
     second_factor(app, &person, ask.second_factor.as_deref()).await?;
-    sessions::begin(app, &person, false, None).await
+    sessions::begin(app, &person, None, None).await
 }
 
 async fn second_factor(app: &App, person: &PersonRow, code: Option<&str>) -> Result<(), ApiError> {

@@ -7,7 +7,7 @@ use axum::body::Bytes;
 use xiangyi_proto::time::Millis;
 
 use super::{DATABASE, Manifest, PHOTOS, sha256_of, verify};
-use crate::accounts::roots::Roots;
+use crate::accounts::roots::{NAMES, Roots};
 use crate::accounts::seal::Sealer;
 use crate::app::StartError;
 use crate::blobs::{Blobs, Key};
@@ -26,16 +26,13 @@ pub struct Restored {
     pub missing: i64,
 }
 
-/// The names of the key files; all of them, or sealed values and sessions are lost.
-pub const KEYS: [&str; 4] = ["root.key", "index.key", "token.key", "pack.key"];
-
 /// Copies the keys into a folder of their own, for their owner only.
 ///
 /// # Errors
 /// When one cannot be read or written, or other keys are there.
 pub fn copy_keys(from: &Path, to: &Path) -> Result<(), StartError> {
     private::folder(to)?;
-    for name in KEYS {
+    for name in NAMES {
         let (source, target) = (from.join(name), to.join(name));
         let key = fs::read(&source)
             .map_err(|error| format!("cannot read {}: {error}", source.display()))?;
@@ -69,7 +66,7 @@ pub async fn restore(
     let own_keys = config.data.join("keys");
     match keys {
         Some(keys) => copy_keys(keys, &own_keys)?,
-        None if own_keys.join(KEYS[0]).is_file() => {}
+        None if own_keys.join(NAMES[0]).is_file() => {}
         None => return Err("name the folder of the keys with --keys".into()),
     }
     let roots = Roots::open(&config.data, &Entropy::system())?;

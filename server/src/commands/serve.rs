@@ -6,7 +6,7 @@ use super::demo;
 use crate::accounts::roots::Roots;
 use crate::app::{App, StartError};
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, PhotoStore};
 use crate::entropy::Entropy;
 use crate::law::Law;
 use crate::store::Db;
@@ -27,6 +27,12 @@ pub async fn run(config: Config) -> Result<(), StartError> {
         let why = "the demo's people are in this database and everybody knows their password: \
                    take another database, or listen on loopback";
         return Err(why.into());
+    }
+    if !app.db.is_own_file() && config.photos.store == PhotoStore::Folder {
+        // Two servers on one database would each show only its own.
+        eprintln!(
+            "photographs lie in a folder of this machine: one server only, or photos.store = \"s3\""
+        );
     }
     let listener = TcpListener::bind(config.listen).await.map_err(|error| {
         format!(

@@ -9,7 +9,6 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use sqlx::ConnectOptions;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, Postgres};
@@ -17,7 +16,7 @@ use sqlx::sqlite::{
     Sqlite, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
     SqliteSynchronous,
 };
-use sqlx::{Database, Transaction, query_scalar};
+use sqlx::{ConnectOptions, Connection, Database, SqliteConnection, Transaction, query_scalar};
 
 use super::StoreError;
 use super::bulk::Marks;
@@ -321,6 +320,7 @@ async fn open_file(url: &str) -> Result<Db, StoreError> {
             .idle_timeout(None)
             .max_lifetime(None)
             .test_before_acquire(false)
+            .before_acquire(|conn, _| Box::pin(is_outside(conn)))
     };
     let writer = pool()
         .max_connections(1)
@@ -330,6 +330,17 @@ async fn open_file(url: &str) -> Result<Db, StoreError> {
         .max_connections(READERS)
         .connect_lazy_with(options.pragma("query_only", "1"));
     Ok(Db::Sqlite { writer, readers })
+}
+
+/// Whether a connection is in no transaction. A full disk makes the engine roll back by itself; the
+/// driver's own rollback fails then, and it would believe for ever that it is inside one.
+async fn is_outside(conn: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    if !conn.is_in_transaction() {
+        return Ok(true);
+    }
+    // A rollback may only be on its way; what is asked after it is answered after it.
+    conn.ping().await?;
+    Ok(!conn.is_in_transaction())
 }
 
 async fn open_server(url: &str) -> Result<Db, StoreError> {
@@ -345,6 +356,8 @@ async fn open_server(url: &str) -> Result<Db, StoreError> {
         ])
         .statement_cache_capacity(STATEMENTS)
         .disable_statement_logging();
+    // The pool would try until its time is over and then not say why.
+    options.connect().await?.close().await?;
     let pool = PgPoolOptions::new()
         .max_connections(CONNECTIONS)
         .acquire_timeout(ACQUIRE_TIMEOUT)
@@ -353,20 +366,34 @@ async fn open_server(url: &str) -> Result<Db, StoreError> {
     Ok(Db::Postgres(pool))
 }
 
+/// Says whether the disk is full.
+pub(super) fn is_full(error: &sqlx::Error) -> bool {
+    let sqlx::Error::Database(fault) = error else {
+        return false;
+    };
+    matches!(fault.code().unwrap_or_default().as_ref(), "13" | "53100")
+}
+
 /// Says whether repeating may help: a lock, a connection or a serialisation that did not come.
 pub(super) fn is_passing(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::PoolTimedOut | sqlx::Error::Io(_) => true,
         sqlx::Error::Database(fault) => {
-            // SQLite: BUSY and LOCKED with their extensions in the high bytes.
+            // SQLite: BUSY, LOCKED, IOERR, FULL and CANTOPEN with their extensions in the high
+            // bytes. A disk that is full is nobody's record's fault.
             let code = fault.code().unwrap_or_default().into_owned();
             let low = code
                 .parse::<i64>()
                 .ok()
                 .filter(|_| code.len() < 5)
                 .map(|n| n & 0xff);
-            // PostgreSQL: serialization_failure, deadlock_detected, lock_not_available.
-            matches!(low, Some(5 | 6)) || matches!(code.as_str(), "40001" | "40P01" | "55P03")
+            // PostgreSQL: serialization_failure, deadlock_detected, lock_not_available; and what it
+            // lacks (53), what it was told (57P) and how it is reached (08).
+            matches!(low, Some(5 | 6 | 10 | 13 | 14))
+                || matches!(code.as_str(), "40001" | "40P01" | "55P03")
+                || ["53", "57P", "08"]
+                    .iter()
+                    .any(|class| code.starts_with(class))
         }
         _ => false,
     }

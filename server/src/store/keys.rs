@@ -56,6 +56,21 @@ static ADD: Bulk = Bulk::new(
     "ON CONFLICT (shard, owner) DO NOTHING",
 );
 
+/// Index: the primary key of `seal_key`.
+const ANY: &str = "SELECT owner FROM seal_key WHERE shard >= $1 LIMIT 1";
+
+/// Whether anything is sealed.
+///
+/// # Errors
+/// When the engine fails.
+pub async fn is_any(tx: &mut Tx) -> Result<bool, StoreError> {
+    let one: Option<String> = on!(tx, |c| sqlx::query_scalar(ANY)
+        .bind(PEOPLE)
+        .fetch_optional(c)
+        .await)?;
+    Ok(one.is_some())
+}
+
 /// The keys of owners, made where there are none. Needs a writing transaction.
 ///
 /// # Errors

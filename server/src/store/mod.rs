@@ -74,6 +74,11 @@ impl StoreError {
         }
     }
 
+    /// Says whether the disk is full.
+    pub fn is_full(&self) -> bool {
+        matches!(self, Self::Engine(error) if dialect::is_full(error))
+    }
+
     /// Says whether the same call may succeed in a moment.
     pub fn is_passing(&self) -> bool {
         matches!(self, Self::Engine(error) if dialect::is_passing(error))

@@ -4,6 +4,7 @@ mod account;
 mod bodies;
 mod devices;
 mod disk;
+mod full;
 mod logs;
 mod queries;
 mod quota;

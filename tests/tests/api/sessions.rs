@@ -132,3 +132,17 @@ on_both!(a_session_that_nobody_refreshes_ends, |engine| {
         .await
         .problem(401, "unauthorized");
 });
+
+on_both!(
+    a_cookie_is_for_tls_only_behind_a_proxy_that_speaks_it,
+    |engine| {
+        let harness = Harness::start(engine).await;
+        let ask = json!({ "telephone": "13800000001", "password": PASSWORD, "cookie": true });
+        for (scheme, is_secure) in [("https", true), ("http", false)] {
+            let request = harness.nobody().request(Method::POST, "/v1/sessions");
+            let reply = send(request.header("x-forwarded-proto", scheme).json(&ask)).await;
+            let cookie = reply.header("set-cookie");
+            assert_eq!(cookie.contains("; Secure"), is_secure, "{scheme}");
+        }
+    }
+);

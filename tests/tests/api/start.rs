@@ -154,3 +154,33 @@ on_both!(
         assert_eq!(worker["grants"].as_array().map(Vec::len), Some(1));
     }
 );
+
+/// Why a server does not start.
+async fn refused(config: &Config) -> String {
+    let opened = App::open(config, Clock::fixed(START), Entropy::system()).await;
+    opened.err().expect("it must not start").to_string()
+}
+
+on_both!(
+    a_lost_key_is_named_and_none_is_made_in_its_place,
+    |engine| {
+        let mut harness = Harness::start(engine).await;
+        harness.stop().await;
+        let keys = harness.config.data.join("keys");
+        let aside = harness.config.data.join("aside");
+        for name in ["root.key", "index.key", "token.key", "pack.key"] {
+            fs::rename(keys.join(name), &aside).expect("moved");
+            let why = refused(&harness.config).await;
+            assert!(why.contains(name) && why.contains("missing"), "{why}");
+            assert!(!keys.join(name).exists());
+            fs::rename(&aside, keys.join(name)).expect("moved back");
+        }
+        fs::rename(&keys, &aside).expect("moved");
+        let why = refused(&harness.config).await;
+        assert!(why.contains("put them back"), "{why}");
+        assert!(
+            !keys.join("root.key").exists(),
+            "none lies in the way of the right ones"
+        );
+    }
+);

@@ -152,3 +152,16 @@ on_both!(a_wait_in_which_nothing_moves_ends_empty, |engine| {
     let reply = send(request.json(&json!({ "cursor": cursor }))).await;
     assert_eq!((reply.status.as_u16(), reply.text.as_str()), (204, ""));
 });
+
+on_both!(a_hub_is_poked_by_the_first_record_of_a_station, |engine| {
+    let harness = Harness::start(engine).await;
+    let (hub, worker) = (harness.hub().await, harness.worker(3).await);
+    let phone = hub.phone().await;
+    let stands = json!({ "cursor": cursor(&phone).await });
+    let wait = begun(&harness, &hub, Some(stands)).await;
+    let filed = with(check_in(1, 1), "/unit", json!("430121002"));
+    let filed = with(filed, "/body/place/village", json!("430121002001"));
+    let verdict = worker.phone().await.push_one(filed).await;
+    assert_eq!(verdict["verdict"], "accepted", "{verdict}");
+    poked(&wait.await);
+});
