@@ -3,6 +3,7 @@
 use sqlx::query_scalar;
 use xiangyi_server::store::{Db, Tx};
 use xiangyi_server::{bulk, on};
+use xiangyi_tests::engine::Engine;
 use xiangyi_tests::on_both;
 
 const ADD: &str = "INSERT INTO throttle (key, failures, next_at) VALUES ($1, $2, $3)";
@@ -77,3 +78,24 @@ on_both!(a_bulk_write_counts_only_what_it_changed, |engine| {
     assert_eq!(add_many(&mut tx, &rows).await.expect("insert"), 103);
     assert_eq!(count(&mut tx).await, 603);
 });
+
+#[tokio::test]
+async fn an_engine_that_rolled_back_by_itself_is_written_to_again() {
+    let fresh = Engine::Sqlite.fresh().await;
+    for _ in 0..2 {
+        let mut tx = fresh.db.write().await.expect("begin");
+        // A full disk does this behind the driver's back, which then fails to do it again.
+        let done = on!(&mut tx, |c| sqlx::query("ROLLBACK")
+            .execute(c)
+            .await
+            .map(drop));
+        done.expect("rolled back");
+        drop(tx);
+    }
+    let tx = fresh
+        .db
+        .write()
+        .await
+        .expect("a connection that is outside");
+    tx.commit().await.expect("commit");
+}
