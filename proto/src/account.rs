@@ -60,6 +60,13 @@ pub struct NewPassword {
     pub new_password: String,
 }
 
+/// `POST /v1/me/second-factor`.
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Password {
+    pub password: String,
+}
+
 /// A session, as its person sees it.
 #[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct SessionCard {
@@ -113,6 +120,7 @@ pub struct WeChatSignIn {
 pub struct WeChatCode {
     /// From `wx.login`.
     pub code: String,
+    pub password: String,
 }
 
 /// `POST /v1/me/messages`, and its answer.

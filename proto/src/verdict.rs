@@ -32,6 +32,19 @@ impl VerdictName {
         }
     }
 
+    /// The name on the wire.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Merged => "merged",
+            Self::Duplicate => "duplicate",
+            Self::Conflict => "conflict",
+            Self::Rejected => "rejected",
+            Self::Invalid => "invalid",
+            Self::Held => "held",
+        }
+    }
+
     /// Says whether a record now holds what was sent.
     pub const fn is_stored(self) -> bool {
         matches!(self, Self::Accepted | Self::Merged)

@@ -131,7 +131,9 @@ impl App {
             cannot_write,
             secure_cookies: !config.listen.ip().is_loopback(),
         }));
-        law::start(&app).await?;
+        if !(config.demo && config.without_packs) {
+            law::start(&app).await?;
+        }
         Ok(app)
     }
 }

@@ -26,6 +26,7 @@ pub struct Config {
     pub photos: Photos,
     pub packs: Packs,
     pub accounts: Accounts,
+    pub metrics: Metrics,
     pub wechat: WeChatSettings,
     pub log: Log,
     /// Demo people and codes; loopback only, never in a file.
@@ -34,6 +35,9 @@ pub struct Config {
     /// Volunteers of the demo; more than forty only for load tests.
     #[serde(skip)]
     pub demo_volunteers: usize,
+    /// Judge by no pack; with the demo only, to measure what judging costs.
+    #[serde(skip)]
+    pub without_packs: bool,
     /// The bounds of connections; shorter ones only in tests.
     #[serde(skip)]
     pub lines: Lines,
@@ -61,6 +65,14 @@ pub struct Packs {
 pub struct Accounts {
     /// Roles that read beyond one station sign in with a second factor.
     pub second_factor_required: bool,
+}
+
+/// Numbers for Prometheus.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Metrics {
+    /// Address and port of a listener of its own; none when absent.
+    pub listen: Option<SocketAddr>,
 }
 
 /// The mini-program, if there is one.
@@ -240,10 +252,12 @@ impl Default for Config {
             photos: Photos::default(),
             packs: Packs::default(),
             accounts: Accounts::default(),
+            metrics: Metrics::default(),
             wechat: WeChatSettings::default(),
             log: Log::default(),
             demo: false,
             demo_volunteers: 0,
+            without_packs: false,
             lines: Lines::default(),
         }
     }
@@ -287,6 +301,11 @@ impl Config {
         }
         if self.photos.store == PhotoStore::S3 && self.photos.s3.bucket.is_none() {
             let why = "photos.store = \"s3\" needs photos.s3.bucket";
+            return Err(ConfigError(why.to_owned()));
+        }
+        if self.photos.store == PhotoStore::S3 && self.photos.s3.endpoint.is_none() {
+            // A default would be a store abroad, and faces must not leave the country unseen.
+            let why = "photos.store = \"s3\" needs photos.s3.endpoint";
             return Err(ConfigError(why.to_owned()));
         }
         self.trusted_keys().map(drop)

@@ -18,6 +18,7 @@ pub mod heard;
 pub mod law;
 pub mod lines;
 pub mod live;
+pub mod metrics;
 pub mod phone;
 pub mod photos;
 pub mod private;

@@ -186,6 +186,11 @@ async fn around(State(app): State<App>, request: Request, next: Next) -> Respons
     let watch = crate::clock::Stopwatch::start();
     let response = next.run(request).await;
     let mut response = problems::written(worded(response), &id);
+    let status = response.status().as_str().to_owned();
+    ::metrics::counter!("xiangyi_requests_total", "route" => path.clone(), "status" => status)
+        .increment(1);
+    let took = watch.elapsed().as_secs_f64();
+    ::metrics::histogram!("xiangyi_request_seconds", "route" => path.clone()).record(took);
     tracing::debug!(
         request = id,
         %method,

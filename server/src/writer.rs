@@ -194,8 +194,11 @@ async fn commit_all(
     works: Vec<(Shard, Work)>,
 ) -> Vec<Vec<Result<Done, NoAnswer>>> {
     for last in [false, true] {
+        let watch = crate::clock::Stopwatch::start();
         match commit(shared, &works).await {
             Ok(done) => {
+                let took = watch.elapsed().as_secs_f64();
+                metrics::histogram!("xiangyi_commit_seconds").record(took);
                 shared.cannot_write.store(false, Ordering::Relaxed);
                 return done.into_iter().map(|done| vec![Ok(done)]).collect();
             }

@@ -82,21 +82,32 @@ on_both!(who_is_signed_in_binds_their_own_wechat, |engine| {
     let (harness, wechat) = station(engine).await;
     let (one, two) = (harness.worker(1).await, harness.worker(2).await);
     let code = |openid: &str| json!({ "code": wechat.issue_code(openid) });
-    let bound = one.post("/v1/me/wechat", &code("o-one")).await;
+    let bind = |openid: &str| json!({ "code": wechat.issue_code(openid), "password": PASSWORD });
+    let bound = one.post("/v1/me/wechat", &bind("o-one")).await;
     assert_eq!(bound.status, 204, "{}", bound.text);
     assert_eq!(
-        one.post("/v1/me/wechat", &code("o-one")).await.status,
+        one.post("/v1/me/wechat", &bind("o-one")).await.status,
         204,
         "again"
     );
-    two.post("/v1/me/wechat", &code("o-one"))
+    two.post("/v1/me/wechat", &bind("o-one"))
         .await
         .problem(409, "wechat-bound");
-    one.post("/v1/me/wechat", &code("o-new"))
+    one.post("/v1/me/wechat", &bind("o-new"))
         .await
         .problem(409, "wechat-bound");
+    let stolen = json!({ "code": wechat.issue_code("o-six"), "password": "wrong" });
+    two.post("/v1/me/wechat", &stolen)
+        .await
+        .problem(401, "sign-in-failed");
     let signed = sign_in(&harness, code("o-one")).await.good();
     assert_eq!(signed["person"]["id"], "p-worker-01");
+    // Another password ends it: whoever bound it may not have been the person.
+    let change = json!({ "password": PASSWORD, "new_password": "tulip-wagon-42" });
+    assert_eq!(one.post("/v1/me/password", &change).await.status, 204);
+    sign_in(&harness, code("o-one"))
+        .await
+        .problem(403, "wechat-unbound");
     two.call(Method::DELETE, "/v1/me/wechat")
         .await
         .problem(404, "not-found");
@@ -111,7 +122,7 @@ on_both!(who_is_signed_in_binds_their_own_wechat, |engine| {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_wechat_does_wrong_is_told_and_passes() {
     let (harness, wechat) = station(Engine::Sqlite).await;
-    let bound = json!({ "code": wechat.issue_code("o-one") });
+    let bound = json!({ "code": wechat.issue_code("o-one"), "password": PASSWORD });
     harness.worker(1).await.post("/v1/me/wechat", &bound).await;
     for (fault, status, code) in [
         (Fault::Html(200), 503, "wechat-silent"),
@@ -230,7 +241,7 @@ async fn full(harness: &Harness, wechat: &Wechat) -> (Actor, Actor, String) {
               "roles": [{ "role": "helper", "capacity": 1 }] } ] } });
     write(&harness.organiser().await, "/v1/activities", "a", &body).await;
     let (one, two) = (harness.volunteer(1).await, harness.volunteer(2).await);
-    let code = json!({ "code": wechat.issue_code("o-two") });
+    let code = json!({ "code": wechat.issue_code("o-two"), "password": PASSWORD });
     assert_eq!(two.post("/v1/me/wechat", &code).await.status, 204);
     let join = json!({ "unit": "430121", "body": {
         "activity": activity, "session": 1, "role": "helper", "want": "join" } });

@@ -5,7 +5,7 @@ use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use xiangyi_proto::account::{
-    Code, DeviceCard, Devices, NewPassword, SecondFactor, SessionCard, Sessions,
+    Code, DeviceCard, Devices, NewPassword, Password, SecondFactor, SessionCard, Sessions,
 };
 use xiangyi_proto::problem;
 
@@ -14,7 +14,7 @@ use crate::accounts::{password, second_factor};
 use crate::app::App;
 use crate::caller::Caller;
 use crate::problem::ApiError;
-use crate::store::{accounts, keys, people};
+use crate::store::{accounts, keys, people, wechat};
 
 /// `GET /v1/me/sessions`: what is signed in as the person who asks.
 ///
@@ -75,7 +75,8 @@ pub async fn list_devices(
 }
 
 /// `DELETE /v1/me/devices/{id}`: a phone that was lost. It pulls nothing more; what it still hands
-/// over goes before a reviewer.
+/// over goes before a reviewer. Every other session of the person ends: whoever has the phone has
+/// one of them, and could register another phone with it.
 ///
 /// # Errors
 /// When there is none of this id.
@@ -86,6 +87,9 @@ pub async fn end_device(
 ) -> Result<StatusCode, ApiError> {
     let mut tx = app.db.write().await?;
     let is_one = !id.contains('\0') && accounts::end_phone(&mut tx, &caller.person, &id).await?;
+    if is_one {
+        accounts::end_others(&mut tx, &caller.person, &caller.session).await?;
+    }
     tx.commit().await?;
     ended(is_one)
 }
@@ -98,7 +102,8 @@ fn ended(is_one: bool) -> Result<StatusCode, ApiError> {
     }
 }
 
-/// `POST /v1/me/password`: another password; every other session of the person ends.
+/// `POST /v1/me/password`: another password; every other session of the person ends, and what was
+/// bound to WeChat is bound no longer.
 ///
 /// # Errors
 /// When the old one does not fit, or the new one is too short or easily guessed.
@@ -121,12 +126,16 @@ pub async fn set_password(
     let mut tx = app.db.write().await?;
     accounts::set_password(&mut tx, &caller.person, &hash).await?;
     accounts::end_others(&mut tx, &caller.person, &caller.session).await?;
+    wechat::unbind(&mut tx, &caller.person).await?;
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// Checks the password of whoever asks, slowed down like signing in.
-async fn confirm(app: &App, caller: &Caller, given: String) -> Result<(), ApiError> {
+///
+/// # Errors
+/// `sign-in-failed` when it does not fit, `throttled` when it is tried too fast.
+pub async fn confirm(app: &App, caller: &Caller, given: String) -> Result<(), ApiError> {
     let key = app.sealer.index("password of", &caller.person);
     sessions::count_try(app, &key, app.clock.now()).await?;
     let mut tx = app.db.read().await?;
@@ -146,7 +155,12 @@ async fn confirm(app: &App, caller: &Caller, given: String) -> Result<(), ApiErr
 pub async fn start_factor(
     State(app): State<App>,
     caller: Caller,
+    headers: HeaderMap,
+    bytes: Bytes,
 ) -> Result<Json<SecondFactor>, ApiError> {
+    // A session that was stolen must not shut its person out.
+    let ask: Password = body::json(&headers, &bytes)?;
+    confirm(&app, &caller, ask.password).await?;
     let secret = second_factor::secret(&app.entropy);
     let shown = second_factor::shown(&secret, &caller.person);
     let (text, uri) = shown.ok_or(ApiError::new(problem::SERVER_FAULT))?;

@@ -159,6 +159,10 @@ async fn pushed(app: &App, items: Vec<Admitted>) -> Result<PushAnswer, ApiError>
     }
     let place = |n: i64| order.iter().position(|other| *other == n);
     answer.verdicts.sort_by_key(|verdict| place(verdict.n));
+    for verdict in &answer.verdicts {
+        let name = verdict.verdict.name();
+        metrics::counter!("xiangyi_push_items_total", "verdict" => name).increment(1);
+    }
     Ok(answer)
 }
 
@@ -293,6 +297,8 @@ pub async fn wait(
         true => WaitAsk::default(),
         false => body::json(&headers, &bytes)?,
     };
+    let seat = app.live.seat(&caller.person);
+    let _seat = seat.ok_or_else(|| ApiError::new(problem::THROTTLED).retry(RETRY_MS))?;
     let mut rings = app.live.listen();
     let mut tx = app.db.read().await?;
     let view = views::of(&mut tx, &caller.person, &caller.grants, app.clock.now()).await?;

@@ -7,8 +7,8 @@ use axum::Json;
 use serde_json::{Map, Value, json};
 use utoipa::{PartialSchema, ToSchema};
 use xiangyi_proto::account::{
-    Code, Consent, Devices, Me, NewPassword, Refresh, Registered, SecondFactor, Sessions, SignIn,
-    SignedIn, WeChatCode, WeChatSignIn,
+    Code, Consent, Devices, Me, NewPassword, Password, Refresh, Registered, SecondFactor, Sessions,
+    SignIn, SignedIn, WeChatCode, WeChatSignIn,
 };
 use xiangyi_proto::kinds::{Kind, Type};
 use xiangyi_proto::limits::LIST_ROWS_MAX;
@@ -153,7 +153,11 @@ fn shapes(route: &Route, kind: Option<Kind>) -> (&'static str, Option<Value>, Op
         ("GET", "/v1/me/sessions") => ("200", None, Some(reference("Sessions"))),
         ("GET", "/v1/me/devices") => ("200", None, Some(reference("Devices"))),
         ("POST", "/v1/me/password") => ("204", Some(reference("NewPassword")), None),
-        ("POST", "/v1/me/second-factor") => ("200", None, Some(reference("SecondFactor"))),
+        ("POST", "/v1/me/second-factor") => (
+            "200",
+            Some(reference("Password")),
+            Some(reference("SecondFactor")),
+        ),
         ("POST", "/v1/me/second-factor/confirm") | ("DELETE", "/v1/me/second-factor") => {
             ("204", Some(reference("Code")), None)
         }
@@ -304,6 +308,7 @@ fn schemas() -> Map<String, Value> {
         Sessions,
         Devices,
         NewPassword,
+        Password,
         SecondFactor,
         Code,
         Problem,

@@ -68,12 +68,12 @@ async fn signed_in(app: &App, ask: &WeChatSignIn) -> Result<Response, ApiError> 
     let mut tx = app.db.read().await?;
     let known = rows::person_of(&mut tx, &index).await?;
     drop(tx);
-    let person = match (known, &ask.phone_code) {
-        (Some(person), _) => person,
+    let (person, is_new) = match (known, &ask.phone_code) {
+        (Some(person), _) => (person, false),
         (None, None) => return Err(ApiError::new(problem::WECHAT_UNBOUND)),
         (None, Some(code)) => {
             let telephone = wechat(app)?.telephone_of(code).await?;
-            by_telephone(app, &telephone, &opened.openid).await?
+            (by_telephone(app, &telephone).await?, true)
         }
     };
     let mut tx = app.db.read().await?;
@@ -82,6 +82,11 @@ async fn signed_in(app: &App, ask: &WeChatSignIn) -> Result<Response, ApiError> 
     let active = person.filter(|person| person.state == "active");
     let person = active.ok_or(ApiError::new(problem::WECHAT_UNBOUND))?;
     second_factor(app, &person, ask.second_factor.as_deref()).await?;
+    if is_new {
+        let mut tx = app.db.write().await?;
+        bind_to(app, &mut tx, &person.id, &opened.openid).await?;
+        tx.commit().await?;
+    }
     sessions::begin(app, &person, None, None).await
 }
 
@@ -93,18 +98,12 @@ async fn second_factor(app: &App, person: &PersonRow, code: Option<&str>) -> Res
     account::check(app, &person.id, code, false).await
 }
 
-/// The person of a telephone number that WeChat vouches for, bound from now on.
-async fn by_telephone(app: &App, telephone: &str, openid: &str) -> Result<String, ApiError> {
+/// The person of a telephone number that WeChat vouches for.
+async fn by_telephone(app: &App, telephone: &str) -> Result<String, ApiError> {
     let key = app.sealer.index("telephone", telephone);
-    let none = || ApiError::new(problem::WECHAT_UNBOUND);
-    let mut tx = app.db.write().await?;
+    let mut tx = app.db.read().await?;
     let person = people::by_telephone(&mut tx, &key).await?;
-    let person = person
-        .filter(|person| person.state == "active")
-        .ok_or_else(none)?;
-    // Somebody's number may have gone to another; what was bound stays until they unbind it.
-    bind_to(app, &mut tx, &person.id, openid).await?;
-    tx.commit().await?;
+    let person = person.ok_or(ApiError::new(problem::WECHAT_UNBOUND))?;
     Ok(person.id)
 }
 
@@ -136,6 +135,9 @@ pub async fn bind(
     bytes: Bytes,
 ) -> Result<StatusCode, ApiError> {
     let ask: WeChatCode = body::json(&headers, &bytes)?;
+    wechat(&app)?;
+    // A session that was stolen must not become a sign-in for good.
+    account::confirm(&app, &caller, ask.password).await?;
     let opened = wechat(&app)?.opened_by(&ask.code).await?;
     let mut tx = app.db.write().await?;
     bind_to(&app, &mut tx, &caller.person, &opened.openid).await?;

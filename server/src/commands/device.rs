@@ -60,9 +60,10 @@ async fn revoke(place: &Place, device: &str) -> Result<(), StartError> {
     if !accounts::end_phone(&mut tx, &owner, device).await? {
         return Err(none.into());
     }
+    // Whoever has the phone has a session too, and could register another with it.
+    let ended = accounts::end_others(&mut tx, &owner, "").await?;
     tx.commit().await?;
-    println!(
-        "已停用 ended {device}; 它交来的记录由审核员处理 a reviewer looks at what it hands over"
-    );
+    println!("已停用 ended {device}; 已退出 {ended} 处登录 sessions ended");
+    println!("它交来的记录由审核员处理 a reviewer looks at what it hands over");
     Ok(())
 }

@@ -90,6 +90,9 @@ struct ServeArgs {
     /// Volunteers in the demo; the load tool asks for a crowd.
     #[arg(long, hide = true, default_value_t = demo::VOLUNTEERS)]
     demo_volunteers: usize,
+    /// Judge by no pack; the load tool measures what judging costs.
+    #[arg(long, hide = true, requires = "demo")]
+    without_packs: bool,
 }
 
 impl Place {
@@ -120,6 +123,7 @@ pub fn run(cli: Cli) -> ExitCode {
                 let mut config = args.place.config()?;
                 config.demo = args.demo;
                 config.demo_volunteers = args.demo_volunteers;
+                config.without_packs = args.without_packs;
                 if let Some(listen) = args.listen {
                     config.listen = listen;
                 }

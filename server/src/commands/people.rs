@@ -14,7 +14,7 @@ use crate::app::{App, StartError, own_record};
 use crate::clock::Clock;
 use crate::entropy::Entropy;
 use crate::store::people::{self, NewGrant, PersonRow};
-use crate::store::{accounts, keys, views};
+use crate::store::{accounts, keys, views, wechat};
 
 use crate::writer::Work;
 
@@ -131,6 +131,7 @@ async fn new_password(
     let mut tx = app.db.write().await?;
     accounts::set_password(&mut tx, &person, &hash).await?;
     let ended = accounts::end_others(&mut tx, &person, "").await?;
+    wechat::unbind(&mut tx, &person).await?;
     if without_factor {
         accounts::set_factor(&mut tx, &person, None).await?;
     }

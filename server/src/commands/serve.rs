@@ -11,7 +11,7 @@ use crate::entropy::Entropy;
 use crate::law::Law;
 use crate::store::Db;
 use crate::wechat::messages;
-use crate::{lines, photos, private, router, tasks, ticker};
+use crate::{lines, metrics, photos, private, router, tasks, ticker};
 
 /// Serves until it is told to stop.
 ///
@@ -23,9 +23,9 @@ pub async fn run(config: Config) -> Result<(), StartError> {
         demo::seed(&app).await?;
         demo::crowd(&app, config.demo_volunteers).await?;
     }
-    if !config.demo && !config.listen.ip().is_loopback() && demo::is_here(&app).await? {
+    if !config.demo && demo::is_here(&app).await? {
         let why = "the demo's people are in this database and everybody knows their password: \
-                   take another database, or listen on loopback";
+                   take another database, or start it with --demo";
         return Err(why.into());
     }
     if !app.db.is_own_file() && config.photos.store == PhotoStore::Folder {
@@ -34,6 +34,7 @@ pub async fn run(config: Config) -> Result<(), StartError> {
             "photographs lie in a folder of this machine: one server only, or photos.store = \"s3\""
         );
     }
+    metrics::start(&app, config.metrics.listen).await?;
     let listener = TcpListener::bind(config.listen).await.map_err(|error| {
         format!(
             "cannot listen on {}: {error}. Is another server running there?",

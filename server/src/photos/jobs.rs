@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use axum::body::Bytes;
 use xiangyi_proto::photo::Mime;
-use xiangyi_proto::time::MINUTE_MS;
+use xiangyi_proto::time::{DAY_MS, MINUTE_MS};
 
 use super::{complete, rendition};
 use crate::app::App;
 use crate::blobs::Key;
 use crate::store::photo_jobs::{self, JobRow, What};
-use crate::store::{StoreError, photos, uploads};
+use crate::store::{StoreError, photos, throttle, uploads};
 use crate::writer::NoAnswer;
 
 /// How often jobs are looked at when nobody rings.
@@ -41,6 +41,9 @@ pub async fn run(app: App) {
             _ = tick.tick() => {}
             () = app.darkroom.rung() => {}
             _ = broom.tick() => {
+                if let Err(error) = forget_tries(&app).await {
+                    tracing::warn!(%error, "old tries to sign in could not be swept");
+                }
                 if let Err(error) = sweep(&app).await {
                     tracing::warn!(%error, "expired uploads could not be swept");
                 }
@@ -143,6 +146,13 @@ async fn renditions(app: &App, job: &JobRow) -> Result<(), Fault> {
         put.map_err(|_| Fault::Passing("no-store"))?;
     }
     Ok(())
+}
+
+/// Takes tries to sign in away that count no longer; strangers make a row with every number.
+async fn forget_tries(app: &App) -> Result<(), StoreError> {
+    let mut tx = app.db.write().await?;
+    throttle::sweep(&mut tx, app.clock.now() - DAY_MS).await?;
+    tx.commit().await
 }
 
 /// Takes expired uploads away, file before row; gives how many there were.

@@ -171,6 +171,15 @@ pub async fn photos(
         .await)?)
 }
 
+/// Tables that hold what is left to do and what was given up.
+const PARKED: &str = "SELECT CAST((SELECT COUNT(*) FROM photo_job WHERE state = 'parked') \
+     + (SELECT COUNT(*) FROM message WHERE state = 'parked') AS BIGINT)";
+
+/// Jobs that were given up: pictures and messages.
+pub async fn parked(tx: &mut Tx) -> Result<i64, StoreError> {
+    Ok(on!(tx, |c| sqlx::query_scalar(PARKED).fetch_one(c).await)?)
+}
+
 const MADE: &str = "INSERT INTO backup (made_at, bytes, records, photos) VALUES ($1, $2, $3, $4)";
 
 /// Notes a backup that was made and verified.

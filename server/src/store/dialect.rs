@@ -229,6 +229,18 @@ impl Db {
         })
     }
 
+    /// Connections that are in use now.
+    pub fn in_use(&self) -> usize {
+        let busy = |size: u32, idle: usize| (size as usize).saturating_sub(idle);
+        match self {
+            Self::Sqlite { writer, readers } => {
+                let reading = busy(readers.size(), readers.num_idle());
+                busy(writer.size(), writer.num_idle()) + reading
+            }
+            Self::Postgres(pool) => busy(pool.size(), pool.num_idle()),
+        }
+    }
+
     /// Closes every connection; a file's journal is folded in.
     pub async fn close(&self) {
         match self {

@@ -82,6 +82,18 @@ async fn replace(
         .map(|done| done.rows_affected()))?)
 }
 
+/// The whole of a table that this keeps small.
+const SWEEP: &str = "DELETE FROM throttle WHERE next_at < $1";
+
+/// Forgets tries whose time is long over.
+pub async fn sweep(tx: &mut Tx, before: i64) -> Result<u64, StoreError> {
+    Ok(on!(tx, |c| sqlx::query(SWEEP)
+        .bind(before)
+        .execute(c)
+        .await
+        .map(|done| done.rows_affected()))?)
+}
+
 const FORGET: &str = "DELETE FROM throttle WHERE key = $1";
 
 /// Forgets the failures of an account whose password was right.

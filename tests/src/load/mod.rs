@@ -108,9 +108,13 @@ async fn pushes(engine: Engine, span: Duration, rows: &mut Vec<Row>) -> Result<(
     for (phones, batch) in PUSHES {
         let floor = floors.iter().find(|(size, _)| *size == batch);
         let floor = floor.map(|(_, per_s)| *per_s);
-        let row = works::push(engine, phones, batch, span, floor).await?;
+        let row = works::push(engine, phones, batch, span, floor, true).await?;
         keep(rows, row);
     }
+    // What judging costs, where a commit carries most.
+    let floor = floors.last().map(|(_, per_s)| *per_s);
+    let row = works::push(engine, 4, 100, span, floor, false).await?;
+    keep(rows, row);
     Ok(())
 }
 

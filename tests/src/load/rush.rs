@@ -35,7 +35,7 @@ const ROLE: &str = "helper";
 /// # Errors
 /// When somebody is refused, or places and ranks are not what they must be.
 pub async fn rush(engine: Engine) -> Result<Row, Fault> {
-    let server = Server::start(engine, Some(VOLUNTEERS)).await?;
+    let server = Server::start(engine, &["--demo-volunteers", &VOLUNTEERS.to_string()]).await?;
     let line = Line::to(&server.base)?;
     let activity = open_activity(&line).await?;
     let mut phones: Vec<Phone> = stream::iter(1..=VOLUNTEERS)

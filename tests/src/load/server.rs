@@ -34,11 +34,11 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts the demo on a fresh database, with a crowd of volunteers if a number is given.
+    /// Starts the demo on a fresh database, with further arguments.
     ///
     /// # Errors
     /// When there is no release build, or the server does not come up; its log is in the words.
-    pub async fn start(engine: Engine, volunteers: Option<usize>) -> Result<Self, Fault> {
+    pub async fn start(engine: Engine, more: &[&str]) -> Result<Self, Fault> {
         let binary = binary()?;
         let scratch = Scratch::new("load");
         let log = scratch.path().join("log");
@@ -48,9 +48,7 @@ impl Server {
             .arg(scratch.path().join("data"))
             .arg("--database")
             .arg(engine.address(&scratch).await);
-        if let Some(volunteers) = volunteers {
-            command.arg("--demo-volunteers").arg(volunteers.to_string());
-        }
+        command.args(more);
         command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

@@ -104,14 +104,14 @@ fn quantile(sorted: &[Duration], part: f64) -> f64 {
 /// # Errors
 /// When the server does not start.
 pub async fn rest(engine: Engine) -> Result<Row, Fault> {
-    let server = Server::start(engine, None).await?;
+    let server = Server::start(engine, &[]).await?;
     let mut row = Row::new("rest", engine);
     row.rss_mb = short(server.memory_mb()?);
     server.stop().await?;
     Ok(row)
 }
 
-/// Visits pushed by so many phones, so many at a time.
+/// Visits pushed by so many phones, so many at a time; judged by the whole pack, or by none.
 ///
 /// # Errors
 /// When a visit is not accepted.
@@ -121,8 +121,10 @@ pub async fn push(
     batch: usize,
     span: Duration,
     floor: Option<f64>,
+    judged: bool,
 ) -> Result<Row, Fault> {
-    let server = Server::start(engine, None).await?;
+    let more: &[&str] = if judged { &[] } else { &["--without-packs"] };
+    let server = Server::start(engine, more).await?;
     let visits = Visits::new()?;
     let mut crew = Line::to(&server.base)?.crew(phones).await?;
     let once = crew
@@ -136,7 +138,7 @@ pub async fn push(
         .map(|phone| push_until(phone, &visits, batch, until));
     let tallies = try_join_all(all).await?;
     let tally = tallies.into_iter().fold(Tally::default(), Tally::and);
-    let mut row = Row::new("push", engine);
+    let mut row = Row::new(if judged { "push" } else { "push unjudged" }, engine);
     row.phones = Some(phones);
     row.batch = Some(batch);
     meter.fill(&mut row, &server, tally)?;
@@ -169,7 +171,7 @@ async fn push_until(
 /// # Errors
 /// When a visit is missing.
 pub async fn first_sync(engine: Engine, span: Duration) -> Result<Row, Fault> {
-    let server = Server::start(engine, None).await?;
+    let server = Server::start(engine, &[]).await?;
     let line = Line::to(&server.base)?;
     let token = line.sign_in(&telephone(0)).await?;
     fill(&mut line.phone(&token, 0).await?).await?;
@@ -202,7 +204,7 @@ pub async fn first_sync(engine: Engine, span: Duration) -> Result<Row, Fault> {
 /// # Errors
 /// When there is something after all.
 pub async fn poll(engine: Engine, span: Duration) -> Result<Row, Fault> {
-    let server = Server::start(engine, None).await?;
+    let server = Server::start(engine, &[]).await?;
     let line = Line::to(&server.base)?;
     let token = line.sign_in(&telephone(0)).await?;
     fill(&mut line.phone(&token, 0).await?).await?;

@@ -51,6 +51,7 @@ on_both!(a_person_ends_what_is_signed_in_elsewhere, |engine| {
 on_both!(a_lost_phone_is_ended_by_its_person, |engine| {
     let harness = Harness::start(engine).await;
     let worker = harness.worker(1).await;
+    let thief = harness.worker(1).await;
     let phone = worker.phone().await;
     let list = worker.get("/v1/me/devices").await.good();
     assert_eq!(list["devices"][0]["id"], phone.device.as_str(), "{list}");
@@ -65,6 +66,8 @@ on_both!(a_lost_phone_is_ended_by_its_person, |engine| {
     assert_eq!(worker.call(Method::DELETE, &path).await.status, 204);
     let pull = phone.exchange(json!({ "pull": {} })).await;
     pull.problem(403, "device-revoked");
+    // Whoever holds it had a session on it: that could have registered another phone.
+    thief.get("/v1/me").await.problem(401, "unauthorized");
     worker
         .call(Method::DELETE, &path)
         .await
@@ -128,7 +131,10 @@ fn code(secret: &str, at_ms: i64) -> String {
 on_both!(a_second_factor_guards_the_sign_in, |engine| {
     let harness = Harness::start(engine).await;
     let worker = harness.worker(1).await;
-    let made = worker.post("/v1/me/second-factor", &json!({})).await.good();
+    let made = worker
+        .post("/v1/me/second-factor", &json!({ "password": PASSWORD }))
+        .await
+        .good();
     let secret = made["secret"].as_str().expect("a secret");
     assert!(
         made["uri"]
@@ -136,6 +142,10 @@ on_both!(a_second_factor_guards_the_sign_in, |engine| {
             .is_some_and(|uri| uri.starts_with("otpauth://totp/"))
     );
     let plain = json!({ "telephone": WORKER, "password": PASSWORD });
+    let stolen = worker
+        .post("/v1/me/second-factor", &json!({ "password": "wrong" }))
+        .await;
+    stolen.problem(401, "sign-in-failed");
     // It guards nothing before it is confirmed.
     sign_in(&harness, &plain).await.good();
     let confirm = "/v1/me/second-factor/confirm";
@@ -145,7 +155,7 @@ on_both!(a_second_factor_guards_the_sign_in, |engine| {
     let confirmed = worker.post(confirm, &json!({ "code": now })).await;
     assert_eq!(confirmed.status, 204, "{}", confirmed.text);
     worker
-        .post("/v1/me/second-factor", &json!({}))
+        .post("/v1/me/second-factor", &json!({ "password": PASSWORD }))
         .await
         .problem(409, "second-factor-set");
 
@@ -198,7 +208,10 @@ on_both!(
         let device = hub.post("/v1/devices", &json!({})).await;
         device.problem(403, "second-factor-needed");
         hub.get("/v1/me").await.good();
-        let made = hub.post("/v1/me/second-factor", &json!({})).await.good();
+        let made = hub
+            .post("/v1/me/second-factor", &json!({ "password": PASSWORD }))
+            .await
+            .good();
         let secret = made["secret"].as_str().expect("a secret");
         let confirm = json!({ "code": code(secret, START) });
         let confirmed = hub.post("/v1/me/second-factor/confirm", &confirm).await;

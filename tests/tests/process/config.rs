@@ -9,7 +9,7 @@ use xiangyi_tests::program::{Serving, until};
 use xiangyi_tests::scratch::Scratch;
 use xiangyi_tests::{cluster, objects};
 
-use crate::{PASSWORD, STATION, VILLAGE, WORKER, XIANGYI, data};
+use crate::{PASSWORD, STATION, VILLAGE, WORKER, XIANGYI, data, demo};
 
 const UNIT_FILE: &str = include_str!("../../../deploy/xiangyi.service");
 const ANNOTATED: &str = include_str!("../../../deploy/xiangyi.toml");
@@ -193,4 +193,47 @@ async fn the_units_command_line_serves_with_the_annotated_settings() {
         !ours.iter().any(|own| rest.starts_with(own))
     });
     assert_eq!(strays.count(), 0, "it writes into its data folder only");
+}
+
+#[tokio::test]
+async fn an_operator_is_told_numbers_on_a_listener_of_their_own() {
+    let scratch = Scratch::new("process");
+    let room = scratch.path();
+    let file = room.join("xiangyi.toml");
+    fs::write(&file, "[metrics]\nlisten = \"127.0.0.1:0\"\n").expect("written");
+    let config = file.display().to_string();
+    let serving = demo(room, &["--config", &config]).await;
+    let said = fs::read_to_string(room.join("said")).expect("it says where");
+    let told = said
+        .lines()
+        .find_map(|line| line.strip_prefix("metrics on "));
+    let told = told.expect("the address of the metrics").to_owned();
+    let worker = serving.nobody().sign_in(WORKER).await;
+    worker.get("/v1/me").await.good();
+    serving
+        .nobody()
+        .get("/v1/me")
+        .await
+        .problem(401, "unauthorized");
+    // Nothing of it on the listener of phones.
+    serving
+        .nobody()
+        .get("/metrics")
+        .await
+        .problem(404, "not-found");
+    let text = reqwest::get(format!("{told}/metrics"))
+        .await
+        .expect("an answer");
+    let text = text.text().await.expect("text");
+    for line in [
+        "xiangyi_requests_total{route=\"/v1/me\",status=\"200\"} 1",
+        "xiangyi_requests_total{route=\"/v1/me\",status=\"401\"} 1",
+        "xiangyi_jobs_parked 0",
+        "xiangyi_commit_seconds_count",
+    ] {
+        assert!(text.contains(line), "{line} is not in\n{text}");
+    }
+    for canary in [WORKER, "p-worker", STATION] {
+        assert!(!text.contains(canary), "{canary} is in the metrics");
+    }
 }
