@@ -17,7 +17,7 @@ use xiangyi_proto::problem;
 
 use crate::api::{
     account, devices, escalated, exchange, health, hub, kpis, ledger, live, me, openapi, packs,
-    photos, records, sessions, today, uploads, wechat, what_if,
+    photos, records, reports, sessions, timeline, today, uploads, wechat, what_if,
 };
 use crate::app::App;
 use crate::lines;
@@ -89,6 +89,8 @@ routes! {
     "GET"    "/v1/kpi"                SignedIn 0       => get(kpis::kpi);
     "GET"    "/v1/refusals/ledger"    SignedIn 0       => get(ledger::ledger);
     "GET"    "/v1/escalated"          SignedIn 0       => get(escalated::escalated);
+    "GET"    "/v1/reports/{period}"   SignedIn 0       => get(reports::report);
+    "GET"    "/v1/clients/{id}/timeline" SignedIn 0    => get(timeline::timeline);
     "GET"    "/v1/live"               SignedIn 0       => get(live::live);
     "GET"    "/v1/openapi.json"       Anybody  0       => get(openapi::openapi);
     "OPTIONS" "/v1/photos"            Anybody  0       => options(uploads::options);
@@ -113,6 +115,8 @@ routes! {
     "GET"    "/"                      Anybody  0       => get(hub::redirect);
     "GET"    "/hub"                   Anybody  0       => get(hub::redirect);
     "GET"    "/hub/"                  Anybody  0       => get(hub::index);
+    "GET"    "/reference/"            Anybody  0       => get(hub::reference);
+    "GET"    "/reference/{*file}"     Anybody  0       => get(hub::reference_asset);
     "GET"    "/hub/{*file}"           Anybody  0       => get(hub::asset);
 }
 

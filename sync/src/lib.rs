@@ -26,6 +26,7 @@ pub mod photos_here;
 pub mod policy;
 pub mod project;
 pub mod pull;
+pub mod report;
 pub mod review;
 pub mod shape;
 pub mod signed;

@@ -59,7 +59,16 @@ pub fn parse<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, ApiError> {
     let parsed: T = parsed.map_err(|error| {
         if error.inner().is_data() {
             let place = pointer(error.path());
-            ApiError::new(problem::INVALID_ENVELOPE).at(&place, "wrong-type")
+            let words = error.inner().to_string();
+            let named = words.split('`').nth(1).unwrap_or_default();
+            let (place, code) = if words.starts_with("missing field") {
+                (format!("{place}/{named}"), "required")
+            } else if words.starts_with("unknown field") {
+                (place, "unknown-field")
+            } else {
+                (place, "wrong-type")
+            };
+            ApiError::new(problem::INVALID_ENVELOPE).at(&place, code)
         } else {
             ApiError::new(problem::MALFORMED_JSON)
         }

@@ -15,7 +15,7 @@ use xiangyi_proto::limits::{LIMITS, POLL_MS, PUSH_BYTES_MAX, PUSH_ITEMS_MAX, RET
 use xiangyi_proto::problem;
 use xiangyi_proto::region;
 use xiangyi_proto::role::Role;
-use xiangyi_proto::time::MINUTE_MS;
+use xiangyi_proto::time::{DAY_MS, MINUTE_MS};
 use xiangyi_sync::admit::{self, Sender};
 use xiangyi_sync::apply::Outcome;
 use xiangyi_sync::cursor::Cursor;
@@ -32,6 +32,11 @@ use crate::store::sessions::{DeviceRow, Seen};
 use crate::store::{Tx, reads, views};
 use crate::units;
 use crate::writer::{Done, NoAnswer, Work};
+
+/// Most that a phone is believed to hold; years of the busiest worker are a hundredth of it.
+const UNSENT_MAX: i64 = 1_000_000;
+/// Longest that something is believed to wait on a phone: ten years.
+const OLDEST_MAX_MS: i64 = 3_650 * DAY_MS;
 
 /// `POST /v1/sync`.
 ///
@@ -221,13 +226,18 @@ fn heard(app: &App, device: &DeviceRow, ask: &Exchange, now: i64) {
     if lately && same {
         return;
     }
-    let tell = |of: fn(&Unsent) -> i64| ask.unsent.as_ref().map(of);
+    // What a phone says of itself is added up over a county.
+    let bounded = |count: i64| count.clamp(0, UNSENT_MAX);
+    let tell = |of: fn(&Unsent) -> i64| ask.unsent.as_ref().map(of).map(bounded);
     let seen = Seen {
         at: now,
         saved_below: ask.push.as_ref().map_or(0, |push| push.saved_below),
         records: tell(|unsent| unsent.records),
         photos: tell(|unsent| unsent.photos),
-        oldest_ms: tell(|unsent| unsent.oldest_ms),
+        oldest_ms: ask
+            .unsent
+            .as_ref()
+            .map(|unsent| unsent.oldest_ms.clamp(0, OLDEST_MAX_MS)),
     };
     app.heard.note(&device.id, seen);
 }

@@ -1,9 +1,9 @@
-//! The hub's page: static files inside the binary.
+//! The hub's page and the reference of the interface: static files inside the binary.
 
 use axum::extract::Path;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Redirect, Response};
-use rust_embed::RustEmbed;
+use rust_embed::{EmbeddedFile, RustEmbed};
 use xiangyi_proto::problem;
 
 use crate::problem::ApiError;
@@ -11,6 +11,10 @@ use crate::problem::ApiError;
 #[derive(RustEmbed)]
 #[folder = "assets/hub"]
 struct Page;
+
+#[derive(RustEmbed)]
+#[folder = "assets/reference"]
+struct Reference;
 
 /// Everything comes from this server; nothing inline.
 const POLICY: &str = "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; \
@@ -26,7 +30,7 @@ pub async fn redirect() -> Redirect {
 /// # Errors
 /// When the page was not built in.
 pub async fn index() -> Result<Response, ApiError> {
-    file("index.html")
+    file(Page::get("index.html"), "index.html")
 }
 
 /// `GET /hub/{file}`.
@@ -34,11 +38,27 @@ pub async fn index() -> Result<Response, ApiError> {
 /// # Errors
 /// When there is no such file.
 pub async fn asset(Path(name): Path<String>) -> Result<Response, ApiError> {
-    file(&name)
+    file(Page::get(&name), &name)
 }
 
-fn file(name: &str) -> Result<Response, ApiError> {
-    let found = Page::get(name).ok_or(ApiError::new(problem::NOT_FOUND))?;
+/// `GET /reference/`: every operation of `/v1/openapi.json`, readable without any other server.
+///
+/// # Errors
+/// When the page was not built in.
+pub async fn reference() -> Result<Response, ApiError> {
+    file(Reference::get("index.html"), "index.html")
+}
+
+/// `GET /reference/{file}`.
+///
+/// # Errors
+/// When there is no such file.
+pub async fn reference_asset(Path(name): Path<String>) -> Result<Response, ApiError> {
+    file(Reference::get(&name), &name)
+}
+
+fn file(found: Option<EmbeddedFile>, name: &str) -> Result<Response, ApiError> {
+    let found = found.ok_or(ApiError::new(problem::NOT_FOUND))?;
     let kind = match name.rsplit('.').next() {
         Some("html") => "text/html; charset=utf-8",
         Some("js") => "text/javascript; charset=utf-8",

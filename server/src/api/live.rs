@@ -30,6 +30,7 @@ use subscriber::Subscriber;
 const PARTS: usize = 64;
 
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Ask {
     cursor: Option<String>,
     /// Comma-separated stream names; all shared streams of the view when absent.

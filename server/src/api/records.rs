@@ -159,7 +159,7 @@ pub async fn list(
 }
 
 /// Streams of a shard with their rank: a mailbox shows more than a station.
-fn ranked(view: &views::View, shard: i64) -> BTreeMap<i64, usize> {
+pub(super) fn ranked(view: &views::View, shard: i64) -> BTreeMap<i64, usize> {
     let rank = |name: &str| match name.split(':').next() {
         Some("person" | "restricted") => 0,
         Some("cards") => 1,
@@ -172,7 +172,7 @@ fn ranked(view: &views::View, shard: i64) -> BTreeMap<i64, usize> {
 }
 
 /// Notes the readings of rows that came by a restricted stream.
-async fn note_restricted(
+pub(super) async fn note_restricted(
     app: &App,
     caller: &Caller,
     view: &views::View,
@@ -191,7 +191,7 @@ async fn note_restricted(
     Ok(())
 }
 
-fn shown(row: Listed) -> Shown {
+pub(super) fn shown(row: Listed) -> Shown {
     Shown {
         id: row.id,
         kind: row.kind.name(),
@@ -209,6 +209,7 @@ fn shown(row: Listed) -> Shown {
 
 /// The unit whose county is meant.
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct AtUnit {
     unit: String,
 }
@@ -319,7 +320,12 @@ pub async fn patch(
     } else {
         Op::Patch
     };
-    write(&app, &caller, &headers, kind, op, ask).await
+    let mut response = write(&app, &caller, &headers, kind, op, ask).await?;
+    // A step of what is there already makes nothing new.
+    if response.status() == StatusCode::CREATED {
+        *response.status_mut() = StatusCode::OK;
+    }
+    Ok(response)
 }
 
 /// `DELETE /v1/{collection}/{id}`: voids it, with a reason.

@@ -32,6 +32,7 @@ const MISSING_DAYS: i64 = 17;
 const PERSON: &str = "person";
 
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Ask {
     unit: String,
 }

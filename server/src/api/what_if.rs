@@ -9,6 +9,7 @@ use serde_json::Value;
 use xiangyi_proto::limits::RETRY_MS;
 use xiangyi_proto::pack::PackDoc;
 use xiangyi_proto::problem;
+use xiangyi_proto::region;
 use xiangyi_proto::role::Role;
 use xiangyi_sync::policy::PackFault;
 
@@ -74,6 +75,9 @@ async fn meant(app: &App, caller: &Caller, ask: TryAsk) -> Result<PackDoc, ApiEr
     let document = match (ask.document, ask.region, ask.version) {
         (Some(document), None, None) => document,
         (None, Some(region), Some(version)) => {
+            if !region::is_code(&region) {
+                return Err(ApiError::new(problem::INVALID_ENVELOPE).at("/region", "bad-region"));
+            }
             may_try(app, caller, &region)?;
             let mut tx = app.db.read().await?;
             let draft = propose::draft(&mut tx, &region, version).await?;

@@ -290,3 +290,54 @@ pub async fn office_days(
         .fetch_all(c)
         .await)?)
 }
+
+/// Index: the primary keys of `fact` and `feed_record`.
+const VISITS_BY_CLIENT: &str = "SELECT f.key, CAST(COUNT(*) AS BIGINT) FROM fact f JOIN feed r \
+     ON r.shard = f.shard AND r.id = f.record AND r.home AND r.op = 0 WHERE f.shard = $1 \
+     AND f.kind = $2 AND f.from_ms >= $3 AND f.from_ms < $4 AND r.unit >= $5 AND r.unit < $6 \
+     GROUP BY f.key ORDER BY f.key";
+
+/// Clients who were visited in a unit in a span, and how often.
+pub async fn visits_by_client(
+    tx: &mut Tx,
+    shard: Shard,
+    unit: &str,
+    (from, to): (i64, i64),
+) -> Result<Vec<(String, i64)>, StoreError> {
+    // The first text after every code that begins with the unit's: ':' follows '9'.
+    let after = format!("{unit}:");
+    Ok(on!(tx, |c| sqlx::query_as(VISITS_BY_CLIENT)
+        .bind(shard.0)
+        .bind(FactKind::ClientVisit.number())
+        .bind(from)
+        .bind(to)
+        .bind(unit)
+        .bind(after)
+        .fetch_all(c)
+        .await)?)
+}
+
+/// Index: the primary key of `fact`.
+const VISITS_OF: &str = "SELECT record, from_ms FROM fact WHERE shard = $1 AND kind = $2 \
+     AND key = $3 AND from_ms < $4 ORDER BY from_ms DESC LIMIT $5";
+
+/// Visits to a client that began before a moment, newest first, with their beginning.
+pub async fn visits_of(
+    tx: &mut Tx,
+    shard: Shard,
+    client: &str,
+    before: i64,
+    limit: i64,
+) -> Result<Vec<(uuid::Uuid, i64)>, StoreError> {
+    let rows: Vec<(Vec<u8>, i64)> = on!(tx, |c| sqlx::query_as(VISITS_OF)
+        .bind(shard.0)
+        .bind(FactKind::ClientVisit.number())
+        .bind(client)
+        .bind(before)
+        .bind(limit)
+        .fetch_all(c)
+        .await)?;
+    rows.into_iter()
+        .map(|(record, began)| Ok((super::load::id(&record)?, began)))
+        .collect()
+}

@@ -187,3 +187,37 @@ on_both!(only_a_phone_of_the_person_may_speak, |engine| {
     }
     assert_eq!(stored(&phone).await, [0_u32; 0]);
 });
+
+on_both!(
+    what_phones_say_of_themselves_never_breaks_the_board,
+    |engine| {
+        let mut harness = Harness::start(engine).await;
+        let worker = harness.worker(1).await;
+        for unsent in [
+            json!({ "records": i64::MAX, "photos": i64::MAX, "oldest_ms": i64::MAX }),
+            json!({ "records": i64::MAX, "photos": 1, "oldest_ms": 1 }),
+            json!({ "records": -5, "photos": i64::MIN, "oldest_ms": -1 }),
+        ] {
+            let phone = worker.phone().await;
+            phone
+                .exchange(json!({ "unsent": unsent, "pull": {} }))
+                .await
+                .good();
+        }
+        harness
+            .app
+            .heard
+            .write(&harness.app.db)
+            .await
+            .expect("written");
+        let today = harness
+            .hub()
+            .await
+            .get("/v1/today?unit=430121")
+            .await
+            .good();
+        let waiting = today.to_string().contains("2000000");
+        assert!(waiting, "a million is believed of each: {today}");
+        harness.stop().await;
+    }
+);
