@@ -103,7 +103,7 @@ impl App {
             entropy: entropy.clone(),
             clock: clock.clone(),
             packs: Arc::new(RwLock::new(Arc::new(PackSet::default()))),
-            places: Arc::new(regions::places()),
+            places: Arc::new(RwLock::new(Arc::new(regions::places(Vec::new())))),
             live: live.clone(),
             stream_ids: Arc::new(StreamIds::default()),
             cannot_write: Arc::clone(&cannot_write),
@@ -131,6 +131,7 @@ impl App {
             cannot_write,
             secure_cookies: !config.listen.ip().is_loopback(),
         }));
+        regions::load(&app).await?;
         if !(config.demo && config.without_packs) {
             law::start(&app).await?;
         }

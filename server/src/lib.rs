@@ -31,6 +31,7 @@ pub mod tasks;
 pub mod ticker;
 pub mod units;
 pub mod wechat;
+pub mod whole;
 pub mod writer;
 
 pub use commands::serve::serve;

@@ -11,7 +11,7 @@ use xiangyi_proto::ids::Shard;
 use xiangyi_sync::timers::Timer;
 
 use crate::app::App;
-use crate::law;
+use crate::{law, regions};
 use crate::store::{StoreError, shards, single};
 use crate::writer::Work;
 
@@ -67,6 +67,7 @@ pub async fn look_for_others(app: &App) -> Result<(), StoreError> {
         app.live.look(Shard(head.id), head.head_seq);
     }
     drop(tx);
+    regions::look(app).await?;
     law::look(app).await
 }
 

@@ -30,11 +30,14 @@ use crate::store::shards::StreamIds;
 use crate::store::{Db, StoreError, Tx, load, save, shards, wechat};
 use crate::wechat::messages::OFFER;
 
+/// Village code → latitude and longitude × 10⁷, WGS-84.
+pub type Places = HashMap<String, (i64, i64)>;
+
 /// Jobs that may wait in a lane before senders wait too: two bursts of a full commit.
 const QUEUE: usize = 1_024;
 /// Rounds of loading: a handful, and one more for each link of a chain of items that wait for each
 /// other; a push can bring 200 of them.
-const ROUNDS_MAX: usize = 256;
+pub(crate) const ROUNDS_MAX: usize = 256;
 
 /// What the writer needs beside its queue.
 #[derive(Clone)]
@@ -44,13 +47,22 @@ pub struct Shared {
     pub entropy: Entropy,
     pub clock: Clock,
     pub packs: Arc<RwLock<Arc<PackSet>>>,
-    pub places: Arc<HashMap<String, (i64, i64)>>,
+    pub places: Arc<RwLock<Arc<Places>>>,
     pub live: Live,
     pub stream_ids: Arc<StreamIds>,
     /// Whether the last commit failed for want of a disk or a database.
     pub cannot_write: Arc<AtomicBool>,
     /// Whether offers are told by messages.
     pub messages: bool,
+}
+
+impl Shared {
+    /// The packs in force and the village points, as of now.
+    pub(crate) fn law(&self) -> (Arc<PackSet>, Arc<Places>) {
+        let packs = self.packs.read().unwrap_or_else(PoisonError::into_inner);
+        let places = self.places.read().unwrap_or_else(PoisonError::into_inner);
+        (Arc::clone(&packs), Arc::clone(&places))
+    }
 }
 
 /// One thing to write into one shard.
@@ -123,6 +135,21 @@ impl Writer {
             .packs
             .write()
             .unwrap_or_else(PoisonError::into_inner) = Arc::new(packs);
+    }
+
+    /// Puts other village points in place.
+    pub fn put_places(&self, places: Places) {
+        let mut kept = self
+            .shared
+            .places
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        *kept = Arc::new(places);
+    }
+
+    /// What the writer works with, for a write that goes beside the lanes.
+    pub(crate) const fn shared(&self) -> &Shared {
+        &self.shared
     }
 
     /// Writes into one shard; answers after the commit.
@@ -276,11 +303,11 @@ async fn commit(shared: &Shared, works: &[(Shard, Work)]) -> Result<Vec<Done>, F
     for (index, (shard, _)) in works.iter().enumerate() {
         by_shard.entry(*shard).or_default().push(index);
     }
-    let packs = Arc::clone(&shared.packs.read().unwrap_or_else(PoisonError::into_inner));
+    let (packs, places) = shared.law();
     let env = Env {
         now: shared.clock.now(),
         packs: &packs,
-        places: &shared.places,
+        places: &places,
         secret: shared.entropy.bytes(),
     };
     let mut tx = shared.db.write().await?;
@@ -420,7 +447,7 @@ fn decide(world: &mut World, works: &[&Work], items: &mut [Admitted], env: &Env<
     done
 }
 
-fn keep(world: &mut World, record: &xiangyi_sync::world::Record, env: &Env<'_>) {
+pub(crate) fn keep(world: &mut World, record: &xiangyi_sync::world::Record, env: &Env<'_>) {
     let mut record = record.clone();
     if let Some(old) = world.records.get(&record.id) {
         record.rev = old.rev + 1;

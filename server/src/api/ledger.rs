@@ -116,7 +116,7 @@ fn shown(app: &App, cell: Cell) -> Value {
         shown.insert("ordering_office".to_owned(), named.into());
     }
     if let Some(station) = cell.station {
-        let name = app.regions.unit_name(&station).to_owned();
+        let name = app.regions.unit_name(&station);
         shown.insert("station_name".to_owned(), name.into());
         shown.insert("station".to_owned(), station.into());
     }

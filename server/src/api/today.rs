@@ -97,7 +97,7 @@ pub async fn today(
         .collect();
     Ok(Json(json!({
         "unit": county,
-        "unit_name": app.regions.name(county).unwrap_or(county),
+        "unit_name": app.regions.name(county).unwrap_or_else(|| county.to_owned()),
         "day": day_text(now),
         "server_time": now,
         "totals": totals(&counts, held, refused, photos, incidents),
@@ -179,7 +179,7 @@ fn villages(app: &App, counts: &[DayCount]) -> Vec<Value> {
         .map(|count| {
             json!({
                 "code": count.village,
-                "name": app.regions.name(&count.village).unwrap_or(&count.village),
+                "name": app.regions.name(&count.village).unwrap_or_else(|| count.village.clone()),
                 "station": count.unit,
                 "class": count.class,
                 "visits": count.count,

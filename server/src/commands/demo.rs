@@ -48,9 +48,10 @@ const SINGLE: &[(&str, &str, Role, &str)] = &[
 
 /// Everybody in the demo; stations are the first six townships of Changsha County.
 pub fn people(app: &App) -> Vec<DemoPerson> {
-    let stations: Vec<&str> = app.regions.under("430121", 9).collect();
-    let first = stations.first().copied().unwrap_or("430121");
-    let liuyang = app.regions.under("430181", 9).next().unwrap_or("430181");
+    let stations: Vec<String> = app.regions.under("430121", 9).collect();
+    let first = stations.first().map_or("430121", String::as_str);
+    let liuyang = app.regions.under("430181", 9).next();
+    let liuyang = liuyang.as_deref().unwrap_or("430181");
     let mut list = Vec::new();
     let mut add = |id: String, telephone: String, role: Role, unit: &str| {
         let index = list.len();
@@ -67,7 +68,7 @@ pub fn people(app: &App) -> Vec<DemoPerson> {
         });
     };
     for n in 1..=12_usize {
-        let unit = stations.get((n - 1) / 2).copied().unwrap_or("430121");
+        let unit = stations.get((n - 1) / 2).map_or("430121", String::as_str);
         let telephone = format!("138000000{n:02}");
         add(format!("p-worker-{n:02}"), telephone, Role::Worker, unit);
     }

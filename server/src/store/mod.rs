@@ -19,6 +19,7 @@ pub mod packs;
 pub mod people;
 pub mod photo_jobs;
 pub mod photos;
+pub mod places;
 pub mod reads;
 pub mod reports;
 pub mod save;

@@ -71,11 +71,10 @@ impl Visits {
             unit: unit.to_owned(),
             villages: regions
                 .under(unit, VILLAGE_DIGITS)
-                .map(str::to_owned)
                 .collect(),
         };
         let units = regions.under(COUNTY, TOWNSHIP_DIGITS).take(WORKERS / 2);
-        let stations: Vec<Station> = units.map(station).collect();
+        let stations: Vec<Station> = units.map(|unit| station(&unit)).collect();
         let whole = stations.len() == WORKERS / 2;
         if narratives.is_empty() || !whole || stations.iter().any(|s| s.villages.is_empty()) {
             return Err("the demo's stations are not in this build's table".into());

@@ -1,0 +1,168 @@
+//! All of it or nothing: a write that is decided whole, in one transaction of one shard.
+//!
+//! The lanes of the writer commit whatever queued and answer item by item. An import and a move
+//! are different: a line that is refused undoes the others, and a trial undoes them all. They are
+//! rare and go beside the lanes, behind the same lock of the shard.
+
+use std::panic::AssertUnwindSafe;
+
+use xiangyi_proto::ids::Shard;
+use xiangyi_proto::kinds::Kind;
+use xiangyi_sync::apply::{self, Outcome};
+use xiangyi_sync::moves::{self, Handover};
+use xiangyi_sync::wants::Wants;
+use xiangyi_sync::world::{Admitted, Env, Record, World};
+
+use crate::app::{App, own_record};
+use crate::store::people::{self, NewGrant};
+use crate::store::{StoreError, Tx, load, save, shards};
+use crate::writer::{self, Shared};
+
+/// A grant that ends.
+#[derive(Debug, Clone)]
+pub struct GrantEnd {
+    pub person: String,
+    pub role: xiangyi_proto::role::Role,
+    pub unit: String,
+    pub from_at: i64,
+    pub at: i64,
+}
+
+/// What is written together.
+#[derive(Debug, Clone, Default)]
+pub struct Whole {
+    pub items: Vec<Admitted>,
+    pub ends: Vec<GrantEnd>,
+    pub gives: Vec<NewGrant>,
+    pub handovers: Vec<Handover>,
+}
+
+/// What came of it.
+#[derive(Debug, Default)]
+pub struct Came {
+    /// In the order of the items.
+    pub outcomes: Vec<Outcome>,
+    /// Visits of each client that changed hands; nothing where it was not the first person's.
+    pub visits: Vec<Option<usize>>,
+    pub grants_ended: u64,
+    pub grants_given: u64,
+}
+
+/// Whether a write is kept, seen when everything is decided.
+pub type Keep<'a> = &'a (dyn Fn(&Came) -> bool + Sync);
+
+/// Writes into one shard, if `keep` says so of what it would come to.
+///
+/// # Errors
+/// When the database fails, or what is to be written cannot be decided.
+pub async fn write(
+    app: &App,
+    shard: Shard,
+    whole: &Whole,
+    keep: Keep<'_>,
+) -> Result<Came, StoreError> {
+    let shared = app.writer.shared();
+    let (packs, places) = shared.law();
+    let env = Env {
+        now: app.clock.now(),
+        packs: &packs,
+        places: &places,
+        secret: shared.entropy.bytes(),
+    };
+    let mut tx = shared.db.write().await?;
+    let counter = shards::lock(&mut tx, shard).await?;
+    let mut came = Came::default();
+    grants(&mut tx, whole, &mut came).await?;
+    let told = told(whole, env.now);
+    let mut world = World::new(shard, counter.head_seq);
+    fill(shared, &mut tx, &mut world, whole, &told).await?;
+    let decided = std::panic::catch_unwind(AssertUnwindSafe(|| {
+        decide(&mut world, whole, &told, &env, &mut came);
+    }));
+    decided.map_err(|_| broken("an item cannot be applied"))?;
+    let with = (&shared.sealer, &shared.entropy, &*shared.stream_ids);
+    let saved = save::save(&mut tx, shard, &world.effects, &counter.chain, with).await?;
+    shards::advance(&mut tx, shard, world.head, &saved.chain).await?;
+    if !keep(&came) {
+        return Ok(came);
+    }
+    tx.commit().await?;
+    saved.keys.keep(&shared.sealer);
+    shared.stream_ids.keep(shard, &saved.streams);
+    let heads = (counter.head_seq, world.head);
+    shared.live.ring(shard, heads, saved.streams.keys());
+    Ok(came)
+}
+
+const fn broken(what: &'static str) -> StoreError {
+    StoreError::Broken {
+        table: "feed",
+        what,
+    }
+}
+
+async fn grants(tx: &mut Tx, whole: &Whole, came: &mut Came) -> Result<(), StoreError> {
+    for end in &whole.ends {
+        came.grants_ended += people::revoke(tx, &end.person, end.role, &end.unit, end.at).await?;
+    }
+    for give in &whole.gives {
+        came.grants_given += u64::from(people::grant(tx, give).await?);
+    }
+    Ok(())
+}
+
+/// Rows for the mailboxes of those whose grants change, so that a waiting phone comes at once.
+fn told(whole: &Whole, now: i64) -> Vec<Record> {
+    let row = |person: &str, role: &str, unit: &str, from_at: i64, to_at: Option<i64>| {
+        let parts = [person.as_bytes(), role.as_bytes(), unit.as_bytes()];
+        let id = xiangyi_sync::digest::derived_id("grant", &parts);
+        let body = serde_json::json!({
+            "role": role, "unit": unit, "from_at": from_at, "to_at": to_at,
+        });
+        own_record(Kind::Grant, id, unit, person, body, now)
+    };
+    let ends = whole.ends.iter().map(|end| {
+        let (role, to_at) = (end.role.name(), Some(end.at));
+        row(&end.person, role, &end.unit, end.from_at, to_at)
+    });
+    let gives = whole.gives.iter().map(|give| {
+        let role = give.role.name();
+        row(&give.person, role, &give.unit, give.from_at, give.to_at)
+    });
+    ends.chain(gives).collect()
+}
+
+async fn fill(
+    shared: &Shared,
+    tx: &mut Tx,
+    world: &mut World,
+    whole: &Whole,
+    told: &[Record],
+) -> Result<(), StoreError> {
+    for _ in 0..writer::ROUNDS_MAX {
+        let mut wants = world.wants(&whole.items);
+        let mut rows = Wants::default();
+        rows.records.extend(told.iter().map(|record| record.id));
+        rows.absorb(moves::wants(world, &whole.handovers));
+        wants.absorb(rows.beyond(&world.seen));
+        if wants.is_empty() {
+            return Ok(());
+        }
+        load::load(tx, &shared.sealer, world, wants).await?;
+    }
+    Err(broken("what the items need has no end"))
+}
+
+fn decide(world: &mut World, whole: &Whole, told: &[Record], env: &Env<'_>, came: &mut Came) {
+    for record in told {
+        writer::keep(world, record, env);
+    }
+    for handover in &whole.handovers {
+        came.visits.push(moves::hand_over(world, handover, env));
+    }
+    let mut items = whole.items.clone();
+    for item in &mut items {
+        came.outcomes.push(apply::apply(world, item, env));
+    }
+    apply::finish(world, env);
+}
