@@ -241,6 +241,18 @@ pub const FIELD_CODES: &[(&str, &str, &str)] = &[
         "This password is easily guessed. Take another.",
     ),
     ("unit-unknown", "没有这个单位。", "There is no such unit."),
+    ("same-unit", "新单位就是原单位。", "This is the same unit."),
+    ("day-passed", "这一天已经过了。", "This day has passed."),
+    (
+        "not-serving",
+        "此人不在那里做社工，或就是同一个人。",
+        "This person does not serve there, or is the same.",
+    ),
+    (
+        "not-in-charge",
+        "此人现在不负责这位服务对象。",
+        "This client is not this person's now.",
+    ),
 ];
 
 /// The words of a field fault: Chinese, English.

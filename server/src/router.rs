@@ -16,8 +16,8 @@ use xiangyi_proto::limits::{INFLATED_BYTES_MAX, PHOTO_BYTES_MAX};
 use xiangyi_proto::problem;
 
 use crate::api::{
-    account, devices, escalated, exchange, health, hub, kpis, ledger, live, me, openapi, packs,
-    photos, records, reports, sessions, timeline, today, uploads, wechat, what_if,
+    account, devices, escalated, exchange, health, hub, kpis, ledger, live, me, moves, openapi,
+    packs, photos, records, reports, sessions, timeline, today, uploads, wechat, what_if,
 };
 use crate::app::App;
 use crate::lines;
@@ -107,6 +107,7 @@ routes! {
     "GET"    "/v1/packs/{region}/{version}" SignedIn 0 => get(packs::read);
     "DELETE" "/v1/packs/{region}/{version}" SignedIn SMALL => delete(packs::withdraw);
     "POST"   "/v1/packs/{region}/{version}/publish" SignedIn SMALL => post(packs::publish);
+    "POST"   "/v1/moves"              SignedIn SMALL   => post(moves::run);
     "GET"    "/v1/{collection}"       SignedIn 0       => get(records::list);
     "POST"   "/v1/{collection}"       SignedIn RECORDS => post(records::create);
     "GET"    "/v1/{collection}/{id}"  SignedIn 0       => get(records::read);

@@ -8,6 +8,8 @@ use std::panic::AssertUnwindSafe;
 
 use xiangyi_proto::ids::Shard;
 use xiangyi_proto::kinds::Kind;
+use xiangyi_proto::region;
+use xiangyi_proto::role::Role;
 use xiangyi_sync::apply::{self, Outcome};
 use xiangyi_sync::moves::{self, Handover};
 use xiangyi_sync::wants::Wants;
@@ -15,14 +17,14 @@ use xiangyi_sync::world::{Admitted, Env, Record, World};
 
 use crate::app::{App, own_record};
 use crate::store::people::{self, NewGrant};
-use crate::store::{StoreError, Tx, load, save, shards};
-use crate::writer::{self, Shared};
+use crate::store::{StoreError, Tx, load, save, sessions, shards};
+use crate::writer::{self, Shared, Work};
 
 /// A grant that ends.
 #[derive(Debug, Clone)]
 pub struct GrantEnd {
     pub person: String,
-    pub role: xiangyi_proto::role::Role,
+    pub role: Role,
     pub unit: String,
     pub from_at: i64,
     pub at: i64,
@@ -31,6 +33,8 @@ pub struct GrantEnd {
 /// What is written together.
 #[derive(Debug, Clone, Default)]
 pub struct Whole {
+    /// Devices under which items are numbered, with whose they are; made where there are none.
+    pub devices: Vec<(String, String)>,
     pub items: Vec<Admitted>,
     pub ends: Vec<GrantEnd>,
     pub gives: Vec<NewGrant>,
@@ -72,6 +76,9 @@ pub async fn write(
     let mut tx = shared.db.write().await?;
     let counter = shards::lock(&mut tx, shard).await?;
     let mut came = Came::default();
+    for (device, person) in &whole.devices {
+        sessions::add_device(&mut tx, device, person, "import", None, env.now).await?;
+    }
     grants(&mut tx, whole, &mut came).await?;
     let told = told(whole, env.now);
     let mut world = World::new(shard, counter.head_seq);
@@ -113,23 +120,45 @@ async fn grants(tx: &mut Tx, whole: &Whole, came: &mut Came) -> Result<(), Store
 
 /// Rows for the mailboxes of those whose grants change, so that a waiting phone comes at once.
 fn told(whole: &Whole, now: i64) -> Vec<Record> {
-    let row = |person: &str, role: &str, unit: &str, from_at: i64, to_at: Option<i64>| {
-        let parts = [person.as_bytes(), role.as_bytes(), unit.as_bytes()];
-        let id = xiangyi_sync::digest::derived_id("grant", &parts);
-        let body = serde_json::json!({
-            "role": role, "unit": unit, "from_at": from_at, "to_at": to_at,
-        });
-        own_record(Kind::Grant, id, unit, person, body, now)
+    let ends = whole.ends.iter().map(|end| row(&given(end), now));
+    ends.chain(whole.gives.iter().map(|give| row(give, now))).collect()
+}
+
+/// A grant that ends, as it then is.
+fn given(end: &GrantEnd) -> NewGrant {
+    NewGrant {
+        id: String::new(),
+        person: end.person.clone(),
+        role: end.role,
+        unit: end.unit.clone(),
+        from_at: end.from_at,
+        to_at: Some(end.at),
+    }
+}
+
+fn row(grant: &NewGrant, now: i64) -> Record {
+    let (role, unit) = (grant.role.name(), grant.unit.as_str());
+    let parts = [grant.person.as_bytes(), role.as_bytes(), unit.as_bytes()];
+    let id = xiangyi_sync::digest::derived_id("grant", &parts);
+    let body = serde_json::json!({
+        "role": role, "unit": unit, "from_at": grant.from_at, "to_at": grant.to_at,
+    });
+    own_record(Kind::Grant, id, unit, &grant.person, body, now)
+}
+
+/// Puts a grant that was given into the person's mailbox, so that a waiting phone comes at once.
+pub async fn tell_give(app: &App, grant: &NewGrant) {
+    let Some(shard) = region::shard_of(&grant.unit) else {
+        return;
     };
-    let ends = whole.ends.iter().map(|end| {
-        let (role, to_at) = (end.role.name(), Some(end.at));
-        row(&end.person, role, &end.unit, end.from_at, to_at)
-    });
-    let gives = whole.gives.iter().map(|give| {
-        let role = give.role.name();
-        row(&give.person, role, &give.unit, give.from_at, give.to_at)
-    });
-    ends.chain(gives).collect()
+    let record = row(grant, app.clock.now());
+    let work = Work::Record(Box::new(record));
+    app.writer.write(shard, work).await;
+}
+
+/// Puts a grant that was ended into the person's mailbox.
+pub async fn tell_end(app: &App, end: &GrantEnd) {
+    tell_give(app, &given(end)).await;
 }
 
 async fn fill(

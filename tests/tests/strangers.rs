@@ -80,6 +80,8 @@ fn plain_rows() -> Vec<RouteRow> {
             format!("/v1/clients/{RECORD}/timeline?unit={UNIT}"), None, none()),
         ("GET", "/v1/live", "/v1/live".into(), None, Told::Open),
         ("GET", "/v1/escalated", "/v1/escalated?unit=430121".into(), None, none()),
+        ("POST", "/v1/moves", "/v1/moves".into(), Some(json!({ "what": "worker",
+            "person": "p-worker-01", "from": UNIT, "to": "430121002" })), none()),
         ("GET", "/v1/kpi", format!("/v1/kpi?unit={UNIT}&year=2026"), None, none()),
         ("GET", "/v1/refusals/ledger",
             "/v1/refusals/ledger?unit=430121&from=2026-01&to=2026-01".into(), None, none()),

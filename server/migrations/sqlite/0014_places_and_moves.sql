@@ -41,10 +41,3 @@ CREATE TABLE imported (
     what TEXT NOT NULL PRIMARY KEY,
     edition BIGINT NOT NULL
 );
-
--- Who was merged into whom.
-CREATE TABLE person_alias (
-    person TEXT NOT NULL PRIMARY KEY,
-    survivor TEXT NOT NULL,
-    merged_at BIGINT NOT NULL
-);

@@ -11,6 +11,7 @@ pub mod kpis;
 pub mod ledger;
 pub mod live;
 pub mod me;
+pub mod moves;
 pub mod openapi;
 pub mod packs;
 pub mod photos;

@@ -164,6 +164,7 @@ fn shapes(route: &Route, kind: Option<Kind>) -> (&'static str, Option<Value>, Op
         ("DELETE", "/v1/me/sessions/{id}" | "/v1/me/devices/{id}") => ("204", None, None),
         ("GET", "/v1/me") => ("200", None, Some(reference("Me"))),
         ("POST", "/v1/packs") => ("201", Some(proposal()), Some(json!({ "type": "object" }))),
+        ("POST", "/v1/moves") => ("200", Some(moved()), Some(json!({ "type": "object" }))),
         ("GET", "/v1/packs") => ("200", None, Some(json!({ "type": "array" }))),
         ("POST", "/v1/packs/what-if") => ("202", Some(trial()), Some(json!({ "type": "object" }))),
         ("DELETE", "/v1/packs/what-if/{id}" | "/v1/packs/{region}/{version}") => {
@@ -181,6 +182,18 @@ fn shapes(route: &Route, kind: Option<Kind>) -> (&'static str, Option<Value>, Op
         }
         _ => ("200", None, None),
     }
+}
+
+/// Who or what is moved, and where to.
+fn moved() -> Value {
+    let text = || json!({ "type": "string" });
+    json!({ "type": "object", "required": ["what"], "properties": {
+        "what": { "type": "string", "enum": ["worker", "client", "agency"] },
+        "person": text(), "from": text(), "to": text(), "clients_to": text(),
+        "client": { "type": "string", "format": "uuid" }, "unit": text(), "licence": text(),
+        "on": { "type": "string", "format": "date" }, "reason": text(),
+        "dry_run": { "type": "boolean" },
+    } })
 }
 
 /// A rule pack that is proposed.

@@ -6,9 +6,11 @@ mod demo_album;
 mod demo_check;
 mod demo_day;
 mod device;
+mod import;
 mod judged;
 pub mod log;
 mod messages;
+mod moving;
 mod pack;
 mod people;
 mod phone;
@@ -54,6 +56,12 @@ enum Command {
     /// Messages to volunteers that could not be sent.
     #[command(subcommand)]
     Messages(messages::Messages),
+    /// Tables of regions, units, agencies, people, clients; a rule pack.
+    #[command(subcommand)]
+    Import(import::Import),
+    /// People and clients that go elsewhere.
+    #[command(subcommand)]
+    Move(moving::Move),
     /// Rule packs.
     #[command(subcommand)]
     Pack(pack::Pack),
@@ -138,6 +146,8 @@ pub fn run(cli: Cli) -> ExitCode {
             Command::People(people) => runtime.block_on(people::run(people)),
             Command::Device(device) => runtime.block_on(device::run(device)),
             Command::Messages(messages) => runtime.block_on(messages::run(messages)),
+            Command::Import(import) => runtime.block_on(import::run(import)),
+            Command::Move(what) => runtime.block_on(moving::run(what)),
             Command::Pack(pack) => runtime.block_on(pack::run(pack)),
             Command::Phone(args) => runtime.block_on(phone::run(*args)),
             Command::DemoDay(args) => runtime.block_on(demo_day::run(&args)),

@@ -144,7 +144,7 @@ pub(super) fn text(file: &Path) -> Result<String, StartError> {
     Ok(text.map_err(|error| format!("cannot read {}: {error}", file.display()))?)
 }
 
-fn check(file: &Path) -> Result<(), StartError> {
+pub(super) fn check(file: &Path) -> Result<(), StartError> {
     match policy::check(&text(file)?) {
         Ok(report) => {
             println!(
@@ -187,7 +187,7 @@ fn differ(before: &Path, after: &Path, json: bool) -> Result<(), StartError> {
     Ok(())
 }
 
-async fn proposed(place: &Place, file: &Path, by: &str) -> Result<(), StartError> {
+pub(super) async fn proposed(place: &Place, file: &Path, by: &str) -> Result<(), StartError> {
     let yaml = text(file)?;
     policy::check(&yaml).map_err(|faults| unsound(file, &faults))?;
     let doc = policy::read(&yaml).map_err(|faults| unsound(file, &faults))?;

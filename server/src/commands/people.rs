@@ -1,7 +1,6 @@
 //! `xiangyi people`: grants given and ended; phones follow at their next pull.
 
 use clap::{Args, Subcommand};
-use xiangyi_proto::kinds::Kind;
 use xiangyi_proto::region;
 use xiangyi_proto::role::Role;
 use xiangyi_proto::time::{day_of_text, day_start, day_text};
@@ -10,13 +9,12 @@ use xiangyi_sync::world::Granted;
 use super::Place;
 use crate::accounts::password;
 use crate::api::sessions::normal_telephone;
-use crate::app::{App, StartError, own_record};
+use crate::app::{App, StartError};
 use crate::clock::Clock;
 use crate::entropy::Entropy;
 use crate::store::people::{self, NewGrant, PersonRow};
 use crate::store::{accounts, keys, views, wechat};
-
-use crate::writer::Work;
+use crate::whole::{self, GrantEnd};
 
 /// Letters of a first password: 12 × 5 bits.
 const PASSWORD_LETTERS: usize = 12;
@@ -189,10 +187,9 @@ async fn put(app: &App, new: &NewGrant) -> Result<(), StartError> {
     }
     people::grant(&mut tx, new).await?;
     tx.commit().await?;
-    let (role, unit) = (new.role, new.unit.as_str());
-    tell(app, &new.person, role, unit, new.from_at, new.to_at).await;
-    let name = app.regions.unit_name(unit);
-    println!("已授予 granted: {} at {name}", role.name());
+    whole::tell_give(app, new).await;
+    let name = app.regions.unit_name(&new.unit);
+    println!("已授予 granted: {} at {name}", new.role.name());
     Ok(())
 }
 
@@ -210,26 +207,17 @@ async fn take(app: &App, person: &str, role: Role, unit: &str) -> Result<(), Sta
         .from_at;
     people::revoke(&mut tx, person, role, unit, now).await?;
     tx.commit().await?;
-    tell(app, person, role, unit, from_at, Some(now)).await;
+    let end = GrantEnd {
+        person: person.to_owned(),
+        role,
+        unit: unit.to_owned(),
+        from_at,
+        at: now,
+    };
+    whole::tell_end(app, &end).await;
     let name = app.regions.unit_name(unit);
     println!("已收回 revoked: {} at {name}", role.name());
     Ok(())
-}
-
-/// Puts the grant into the person's mailbox, so that a waiting phone comes at once.
-async fn tell(app: &App, person: &str, role: Role, unit: &str, from_at: i64, to_at: Option<i64>) {
-    let Some(shard) = region::shard_of(unit) else {
-        return;
-    };
-    let parts = [person.as_bytes(), role.name().as_bytes(), unit.as_bytes()];
-    let id = xiangyi_sync::digest::derived_id("grant", &parts);
-    let body = serde_json::json!({
-        "role": role.name(), "unit": unit, "from_at": from_at, "to_at": to_at,
-    });
-    let record = own_record(Kind::Grant, id, unit, person, body, app.clock.now());
-    app.writer
-        .write(shard, Work::Record(Box::new(record)))
-        .await;
 }
 
 async fn list(place: &Place, telephone: &str) -> Result<(), StartError> {

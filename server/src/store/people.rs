@@ -132,3 +132,22 @@ pub async fn revoke(
         .await
         .map(|done| done.rows_affected()))?)
 }
+
+/// Index: `granted(role, unit)`.
+const HOLDERS: &str = "SELECT person, MIN(from_at) FROM granted WHERE role = $1 AND unit = $2 \
+     AND (to_at IS NULL OR to_at > $3) GROUP BY person ORDER BY person";
+
+/// Who has a role at a unit beyond a moment, and since when.
+pub async fn holders(
+    tx: &mut Tx,
+    role: Role,
+    unit: &str,
+    at: i64,
+) -> Result<Vec<(String, i64)>, StoreError> {
+    Ok(on!(tx, |c| sqlx::query_as(HOLDERS)
+        .bind(role.name())
+        .bind(unit)
+        .bind(at)
+        .fetch_all(c)
+        .await)?)
+}
