@@ -11,9 +11,9 @@ use xiangyi_proto::ids::Shard;
 use xiangyi_sync::timers::Timer;
 
 use crate::app::App;
-use crate::{law, regions};
 use crate::store::{StoreError, shards, single};
 use crate::writer::Work;
+use crate::{law, regions};
 
 /// How often timers are looked at.
 const EVERY: Duration = Duration::from_secs(1);

@@ -17,8 +17,10 @@ pub fn is_known(app: &App, item: &Admitted) -> bool {
 /// What the unit of something new was merged into before it happened. What happened before, and
 /// what was stored under the old code, goes on under it.
 fn merged(app: &App, item: &Admitted) -> Option<Option<String>> {
-    matches!(item.mutation.op, Op::Create | Op::Request)
-        .then(|| app.regions.closed_at(&item.mutation.unit, item.estimated_at))?
+    matches!(item.mutation.op, Op::Create | Op::Request).then(|| {
+        app.regions
+            .closed_at(&item.mutation.unit, item.estimated_at)
+    })?
 }
 
 /// Gives an item of an unknown unit the fault, and a shard where its answer and a danger it may

@@ -121,7 +121,8 @@ async fn grants(tx: &mut Tx, whole: &Whole, came: &mut Came) -> Result<(), Store
 /// Rows for the mailboxes of those whose grants change, so that a waiting phone comes at once.
 fn told(whole: &Whole, now: i64) -> Vec<Record> {
     let ends = whole.ends.iter().map(|end| row(&given(end), now));
-    ends.chain(whole.gives.iter().map(|give| row(give, now))).collect()
+    ends.chain(whole.gives.iter().map(|give| row(give, now)))
+        .collect()
 }
 
 /// A grant that ends, as it then is.

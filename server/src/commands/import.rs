@@ -68,7 +68,9 @@ pub async fn run(command: Import) -> Result<(), StartError> {
         Import::People { table, passwords } => (What::People, table, passwords),
         Import::Clients(table) => (What::Clients, table, None),
         Import::Pack { file, dry_run, .. } if dry_run => return pack::check(&file),
-        Import::Pack { place, file, by, .. } => return pack::proposed(&place, &file, &by).await,
+        Import::Pack {
+            place, file, by, ..
+        } => return pack::proposed(&place, &file, &by).await,
     };
     let bytes = std::fs::read(&table.file).map_err(|error| {
         let file = table.file.display();

@@ -66,7 +66,13 @@ pub struct How {
 /// Runs a move.
 pub async fn run(command: Move) -> Result<(), StartError> {
     let (app, what) = match command {
-        Move::Worker { how, telephone, from, to, clients_to } => {
+        Move::Worker {
+            how,
+            telephone,
+            from,
+            to,
+            clients_to,
+        } => {
             let app = open(&how.place).await?;
             let what = moves::Move::Worker {
                 person: person_of(&app, &telephone).await?,
@@ -79,7 +85,13 @@ pub async fn run(command: Move) -> Result<(), StartError> {
             };
             (app, what)
         }
-        Move::Client { how, card, unit, to, from } => {
+        Move::Client {
+            how,
+            card,
+            unit,
+            to,
+            from,
+        } => {
             let app = open(&how.place).await?;
             let what = moves::Move::Client {
                 client: card,
@@ -102,7 +114,9 @@ pub async fn run(command: Move) -> Result<(), StartError> {
             (app, what)
         }
     };
-    let list = moves::run(&app, By::Operator, &what).await.map_err(|why| told(&why))?;
+    let list = moves::run(&app, By::Operator, &what)
+        .await
+        .map_err(|why| told(&why))?;
     print(&list);
     Ok(())
 }

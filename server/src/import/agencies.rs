@@ -39,8 +39,10 @@ pub(super) async fn import(
         .into_iter()
         .map(|row| (row.licence.clone(), row))
         .collect();
-    let there: BTreeSet<(String, String)> =
-        places::agency_stations(&mut tx).await?.into_iter().collect();
+    let there: BTreeSet<(String, String)> = places::agency_stations(&mut tx)
+        .await?
+        .into_iter()
+        .collect();
     drop(tx);
     let mut plans = Vec::new();
     let mut seen = BTreeSet::new();
@@ -49,7 +51,12 @@ pub(super) async fn import(
         let plan = match read(app, row, options) {
             Ok(plan) if seen.insert(plan.agency.licence.clone()) => plan,
             Ok(_) => {
-                report.refuse(row.line, what, "前面已有同一家", "the same licence as before");
+                report.refuse(
+                    row.line,
+                    what,
+                    "前面已有同一家",
+                    "the same licence as before",
+                );
                 continue;
             }
             Err(why) => {
@@ -97,7 +104,9 @@ fn read(app: &App, row: &Row, options: &Options) -> Result<Plan, Why> {
     }
     let (from_at, to_at) = days(row)?;
     let from_at = from_at.ok_or_else(|| why("缺合同开始日期", "the contract's first day"))?;
-    let listed = row.text("stations").split(['、', ';', '；', ' ', ',', '，']);
+    let listed = row
+        .text("stations")
+        .split(['、', ';', '；', ' ', ',', '，']);
     let stations: BTreeSet<String> = listed
         .filter(|code| !code.is_empty())
         .map(str::to_owned)

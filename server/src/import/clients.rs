@@ -144,7 +144,12 @@ async fn line(
     };
     let item = admitted(app, &worker, mutation);
     let line = row.line;
-    Ok(Ok(Read::Wanted(Box::new(Wanted { line, what, word, item }))))
+    Ok(Ok(Read::Wanted(Box::new(Wanted {
+        line,
+        what,
+        word,
+        item,
+    }))))
 }
 
 async fn worker(app: &App, tx: &mut Tx, row: &Row) -> Result<Result<Worker, Why>, StartError> {
@@ -198,7 +203,9 @@ fn place(app: &App, row: &Row, worker: &Worker, options: &Options) -> Result<Str
 
 fn coded(row: &Row, column: &str, words: &[(&str, &str)]) -> Option<Value> {
     let text = row.get(column)?;
-    let word = words.iter().find(|(zh, _)| *zh == text || format!("{zh}性") == text);
+    let word = words
+        .iter()
+        .find(|(zh, _)| *zh == text || format!("{zh}性") == text);
     Some(word.map_or(text, |(_, code)| code).into())
 }
 
@@ -280,14 +287,20 @@ fn whose(card: &Value, now: i64) -> BTreeSet<String> {
         at("from").is_some_and(|from| from <= now) && at("to").is_none_or(|to| now < to)
     };
     let person = |entry: &Value| Some(entry.get("person")?.as_str()?.to_owned());
-    list.into_iter().flatten().filter(holds).filter_map(person).collect()
+    list.into_iter()
+        .flatten()
+        .filter(holds)
+        .filter_map(person)
+        .collect()
 }
 
 /// Members of the card that the file says otherwise, by their pointers.
 fn changed(card: &Value, body: &Map<String, Value>) -> Map<String, Value> {
     let differs = |(name, value): &(&String, &Value)| card.get(name.as_str()) != Some(*value);
     let members = body.iter().filter(differs);
-    members.map(|(name, value)| (format!("/{name}"), value.clone())).collect()
+    members
+        .map(|(name, value)| (format!("/{name}"), value.clone()))
+        .collect()
 }
 
 fn mutation(
@@ -321,7 +334,11 @@ fn mutation(
 /// Admitted as a REST write of the worker is, under a device of its own.
 fn admitted(app: &App, worker: &Worker, mutation: Mutation) -> Admitted {
     let sent = json!({ "body": mutation.body, "set": mutation.set }).to_string();
-    let key = format!("import:{}:{}", mutation.id, hex::encode(digest::as_sent(&sent)));
+    let key = format!(
+        "import:{}:{}",
+        mutation.id,
+        hex::encode(digest::as_sent(&sent))
+    );
     let sender = Sender {
         person: worker.id.clone(),
         device: device_of(&worker.id),
@@ -355,36 +372,47 @@ async fn tried(
     for (shard, list) in wanted {
         let came = whole::write(app, *shard, &whole_of(list), &|_| false).await?;
         let mut outcomes = came.outcomes.iter();
-        list.retain(|one| match outcomes.next().map(|outcome| taken(outcome, one.word)) {
-            Some(Ok(word)) => {
-                report.add(one.line, word, one.what.as_str());
-                word != Word::Unchanged
-            }
-            Some(Err(why)) => {
-                report.refuse_why(one.line, one.what.as_str(), why);
-                false
-            }
-            None => false,
-        });
+        list.retain(
+            |one| match outcomes.next().map(|outcome| taken(outcome, one.word)) {
+                Some(Ok(word)) => {
+                    report.add(one.line, word, one.what.as_str());
+                    word != Word::Unchanged
+                }
+                Some(Err(why)) => {
+                    report.refuse_why(one.line, one.what.as_str(), why);
+                    false
+                }
+                None => false,
+            },
+        );
     }
     Ok(())
 }
 
 /// Writes what the gate takes; were it to refuse a line now, none is written.
 async fn written(app: &App, shard: Shard, list: &[Wanted]) -> Result<(), StartError> {
-    let all = |came: &Came| came.outcomes.iter().all(|outcome| taken(outcome, Word::New).is_ok());
+    let all = |came: &Came| {
+        came.outcomes
+            .iter()
+            .all(|outcome| taken(outcome, Word::New).is_ok())
+    };
     let came = whole::write(app, shard, &whole_of(list), &all).await?;
     if all(&came) {
         return Ok(());
     }
-    Err("县里刚才有变化，什么也没有写入，请再试。the county changed meanwhile and nothing was \
+    Err(
+        "县里刚才有变化，什么也没有写入，请再试。the county changed meanwhile and nothing was \
          written: again"
-        .into())
+            .into(),
+    )
 }
 
 fn taken(outcome: &Outcome, word: Word) -> Result<Word, Why> {
     let Outcome::Verdict(verdict) = outcome else {
-        return Err(why("这一行用别的内容导入过", "the line was imported with other content"));
+        return Err(why(
+            "这一行用别的内容导入过",
+            "the line was imported with other content",
+        ));
     };
     let last = verdict.was.as_deref().unwrap_or(verdict);
     match last.verdict {
@@ -403,7 +431,10 @@ fn taken(outcome: &Outcome, word: Word) -> Result<Word, Why> {
 fn reason(verdict: &Verdict) -> Why {
     if let Some(error) = verdict.errors.first() {
         let (zh, en) = (&error.detail, &error.detail_en);
-        return why(format!("{} {zh}", error.pointer), format!("{en} ({})", error.code));
+        return why(
+            format!("{} {zh}", error.pointer),
+            format!("{en} ({})", error.code),
+        );
     }
     if verdict.verdict == VerdictName::Conflict {
         return why("别人刚改过这张卡", "somebody changed the card meanwhile");

@@ -38,7 +38,9 @@ impl Column {
 
     /// Every name of it.
     pub fn names(&self) -> impl Iterator<Item = &'static str> {
-        [self.name, self.zh].into_iter().chain(self.aliases.iter().copied())
+        [self.name, self.zh]
+            .into_iter()
+            .chain(self.aliases.iter().copied())
     }
 
     /// Whether a header means this column; spaces, stars and case do not count.
@@ -69,27 +71,54 @@ pub const REGIONS: &[Column] = &[
 ];
 
 pub const UNITS: &[Column] = &[
-    n("unit", "单位代码", &["代码", "站点代码", "机构代码", "code"]),
+    n(
+        "unit",
+        "单位代码",
+        &["代码", "站点代码", "机构代码", "code"],
+    ),
     o("name", "单位名称", &["名称", "站点名称"]),
     o("address", "地址", &["详细地址"]),
     o("opened", "成立日期", &["开站日期", "挂牌日期", "opened on"]),
-    o("village", "村社区代码", &["村代码", "村（社区）代码", "village code"]),
+    o(
+        "village",
+        "村社区代码",
+        &["村代码", "村（社区）代码", "village code"],
+    ),
     o("lat", "纬度", &["latitude"]),
     o("lng", "经度", &["longitude", "lon"]),
     o("system", "坐标系", &["坐标系统", "coordinate system"]),
 ];
 
 pub const AGENCIES: &[Column] = &[
-    n("licence", "统一社会信用代码", &["登记证号", "信用代码", "license"]),
+    n(
+        "licence",
+        "统一社会信用代码",
+        &["登记证号", "信用代码", "license"],
+    ),
     n("name", "机构名称", &["名称", "承接机构"]),
     n("from", "合同开始", &["开始日期", "合同起", "合同开始日期"]),
     o("to", "合同结束", &["结束日期", "合同止", "合同结束日期"]),
     o("stations", "站点", &["站点代码", "承接站点"]),
-    o("manager", "负责人电话", &["负责人手机", "manager telephone"]),
+    o(
+        "manager",
+        "负责人电话",
+        &["负责人手机", "manager telephone"],
+    ),
 ];
 
 pub const PEOPLE: &[Column] = &[
-    n("telephone", "电话", &["手机", "手机号", "手机号码", "电话号码", "联系电话", "phone"]),
+    n(
+        "telephone",
+        "电话",
+        &[
+            "手机",
+            "手机号",
+            "手机号码",
+            "电话号码",
+            "联系电话",
+            "phone",
+        ],
+    ),
     n("name", "姓名", &["名字"]),
     n("role", "角色", &["岗位", "职务"]),
     n("unit", "单位代码", &["单位", "站点代码", "站点"]),
@@ -98,14 +127,26 @@ pub const PEOPLE: &[Column] = &[
 ];
 
 pub const CLIENTS: &[Column] = &[
-    n("worker", "社工电话", &["社工手机", "负责社工电话", "worker telephone"]),
+    n(
+        "worker",
+        "社工电话",
+        &["社工手机", "负责社工电话", "worker telephone"],
+    ),
     o("unit", "单位代码", &["站点代码", "站点"]),
     o("number", "编号", &["档案号", "服务对象编号"]),
     n("name", "姓名", &["服务对象姓名"]),
     o("sex", "性别", &["gender"]),
     o("born_on", "出生日期", &["生日", "birthday"]),
-    o("categories", "类别", &["人群类别", "服务对象类别", "category"]),
-    n("village", "村社区代码", &["村代码", "村（社区）代码", "village code"]),
+    o(
+        "categories",
+        "类别",
+        &["人群类别", "服务对象类别", "category"],
+    ),
+    n(
+        "village",
+        "村社区代码",
+        &["村代码", "村（社区）代码", "village code"],
+    ),
     o("address", "地址", &["住址", "家庭住址"]),
     o("guardian", "监护人", &["监护人姓名"]),
     o("contact_relation", "联系人关系", &["紧急联系人关系"]),

@@ -94,7 +94,10 @@ pub async fn run(
     let mut rows = Vec::with_capacity(table.rows.len());
     for row in table.rows {
         if row.is_shifted {
-            let (zh, en) = ("多出了格子，可能少了引号", "more cells than columns: quotes missing?");
+            let (zh, en) = (
+                "多出了格子，可能少了引号",
+                "more cells than columns: quotes missing?",
+            );
             report.refuse(row.line, "", zh, en);
         } else {
             rows.push(row);

@@ -54,7 +54,11 @@ pub(super) fn role(text: &str) -> Option<Role> {
 
 /// The end of a telephone number, enough to find the line by.
 pub(super) fn tail(telephone: &str) -> String {
-    let from = telephone.char_indices().rev().nth(3).map_or(0, |(at, _)| at);
+    let from = telephone
+        .char_indices()
+        .rev()
+        .nth(3)
+        .map_or(0, |(at, _)| at);
     format!("…{}", &telephone[from..])
 }
 
@@ -85,7 +89,12 @@ pub(super) async fn import(
     let mut tx = app.db.read().await?;
     for row in rows {
         let telephone = normal_telephone(row.text("telephone"));
-        let what = format!("{} {} {}", tail(&telephone), row.text("role"), row.text("unit"));
+        let what = format!(
+            "{} {} {}",
+            tail(&telephone),
+            row.text("role"),
+            row.text("unit")
+        );
         match line(app, &mut tx, row, &telephone, options, &mut plan).await? {
             Ok(word) => report.add(row.line, word, what),
             Err(why) => report.refuse_why(row.line, what, why),
@@ -95,7 +104,8 @@ pub(super) async fn import(
     // Who has no line that was taken is not added either.
     let used = |id: &str, gives: &[NewGrant]| gives.iter().any(|give| give.person == id);
     let gives = &plan.gives;
-    plan.people.retain(|_, person| person.is_new && used(&person.id, gives));
+    plan.people
+        .retain(|_, person| person.is_new && used(&person.id, gives));
     let goes_on = report.may_go_on(options.skip_refused) && report.has_news();
     if options.dry_run || !goes_on {
         return Ok(());
@@ -149,7 +159,10 @@ struct Cells {
 
 fn cells(app: &App, row: &Row, telephone: &str, options: &Options) -> Result<Cells, Why> {
     if telephone.len() != 11 || !telephone.bytes().all(|b| b.is_ascii_digit()) {
-        return Err(why("电话号码应有十一位数字", "a telephone number has eleven digits"));
+        return Err(why(
+            "电话号码应有十一位数字",
+            "a telephone number has eleven digits",
+        ));
     }
     let name = row.text("name");
     if name.is_empty() || name.chars().count() > NAME_MAX {
@@ -157,12 +170,18 @@ fn cells(app: &App, row: &Row, telephone: &str, options: &Options) -> Result<Cel
     }
     let text = row.text("role");
     let role = role(text).ok_or_else(|| {
-        why(format!("没有“{text}”这个角色"), format!("there is no role {text}"))
+        why(
+            format!("没有“{text}”这个角色"),
+            format!("there is no role {text}"),
+        )
     })?;
     unit(app, row.text("unit"), options)?;
     let (from_at, to_at) = days(row)?;
     if to_at.is_some_and(|to_at| to_at <= from_at.unwrap_or(app.clock.now())) {
-        return Err(why("这个角色已经结束", "the role would be over before it begins"));
+        return Err(why(
+            "这个角色已经结束",
+            "the role would be over before it begins",
+        ));
     }
     Ok(Cells {
         role,
@@ -172,12 +191,7 @@ fn cells(app: &App, row: &Row, telephone: &str, options: &Options) -> Result<Cel
     })
 }
 
-async fn person(
-    app: &App,
-    tx: &mut Tx,
-    telephone: &str,
-    name: &str,
-) -> Result<Person, StartError> {
+async fn person(app: &App, tx: &mut Tx, telephone: &str, name: &str) -> Result<Person, StartError> {
     let key = app.sealer.index("telephone", telephone);
     let Some(row) = people::by_telephone(tx, &key).await? else {
         return Ok(Person {
@@ -227,7 +241,9 @@ fn change(person: &Person, cells: &Cells, now: i64) -> Result<Change, Why> {
     // One that was extended is several in a row.
     let mut end = first.to_at;
     while let Some(at) = end {
-        match same.iter().find(|grant| grant.from_at <= at && grant.to_at.is_none_or(|to| to > at))
+        match same
+            .iter()
+            .find(|grant| grant.from_at <= at && grant.to_at.is_none_or(|to| to > at))
         {
             Some(next) => end = next.to_at,
             None => break,
@@ -307,7 +323,9 @@ async fn write(app: &App, plan: &Plan, passwords: Option<&Path>) -> Result<(), S
         };
         let index = app.sealer.index("telephone", telephone);
         if !people::add(&mut tx, &row, &index, app.clock.now()).await? {
-            return Err("刚才有人用了其中一个号码，请再试。a number was taken meanwhile: again".into());
+            return Err(
+                "刚才有人用了其中一个号码，请再试。a number was taken meanwhile: again".into(),
+            );
         }
     }
     for end in &plan.ends {

@@ -3,9 +3,9 @@
 use xiangyi_proto::region;
 use xiangyi_proto::time::{DAY_MS, day_start};
 
+use super::Options;
 use super::report::{Why, why};
 use super::table::{self, Row};
-use super::Options;
 use crate::app::App;
 
 /// The first moment of a day in a cell.

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use super::Options;
 use super::places::{code, days, inside};
 use super::report::{Report, Why, Word, why};
 use super::table::Row;
-use super::Options;
 use crate::app::{App, StartError};
 use crate::regions::{self, EDITION, Region};
 use crate::store::places::{self, RegionRow};

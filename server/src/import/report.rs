@@ -120,7 +120,9 @@ impl Report {
 
     /// Whether there is anything to write.
     pub(super) fn has_news(&self) -> bool {
-        self.lines.iter().any(|line| !matches!(line.word, Word::Unchanged | Word::Refused))
+        self.lines
+            .iter()
+            .any(|line| !matches!(line.word, Word::Unchanged | Word::Refused))
     }
 }
 

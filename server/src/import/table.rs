@@ -69,7 +69,11 @@ pub fn read(bytes: &[u8], columns: &[Column]) -> Result<Table, StartError> {
 fn decoded(bytes: &[u8]) -> Result<String, StartError> {
     if let Some((encoding, _)) = Encoding::for_bom(bytes) {
         let (text, _, faulty) = encoding.decode(bytes);
-        return if faulty { Err(unread()) } else { Ok(text.into_owned()) };
+        return if faulty {
+            Err(unread())
+        } else {
+            Ok(text.into_owned())
+        };
     }
     if let Ok(text) = std::str::from_utf8(bytes) {
         return Ok(text.to_owned());
@@ -150,12 +154,17 @@ fn named(lines: Lines, columns: &[Column]) -> Result<Table, StartError> {
         names.push(name);
     }
     let there = |column: &&Column| names.contains(&Some(column.name));
-    if let Some(lacking) = columns.iter().find(|column| column.required && !there(column)) {
+    if let Some(lacking) = columns
+        .iter()
+        .find(|column| column.required && !there(column))
+    {
         let (name, zh) = (lacking.name, lacking.zh);
         return Err(format!("缺少“{zh}”一列。the column {name} is not there").into());
     }
     let filled = lines.filter(|(_, cells)| cells.iter().any(|cell| !cell.is_empty()));
-    let rows = filled.map(|(line, cells)| row(line, cells, &names)).collect();
+    let rows = filled
+        .map(|(line, cells)| row(line, cells, &names))
+        .collect();
     Ok(Table { rows, unused })
 }
 
@@ -165,7 +174,9 @@ fn row(line: usize, cells: Vec<String>, names: &[Option<&'static str>]) -> Row {
     let filled = named.filter(|(_, cell)| !cell.is_empty());
     Row {
         line,
-        cells: filled.filter_map(|(name, cell)| Some(((*name)?, cell))).collect(),
+        cells: filled
+            .filter_map(|(name, cell)| Some(((*name)?, cell)))
+            .collect(),
         is_shifted,
     }
 }

@@ -8,10 +8,10 @@ use serde_json::json;
 use xiangyi_proto::region::{self, VILLAGE_DIGITS};
 use xiangyi_sync::geo;
 
+use super::Options;
 use super::places::{begins, code, unit};
 use super::report::{Report, Why, Word, why};
 use super::table::Row;
-use super::Options;
 use crate::app::{App, StartError};
 use crate::regions::{self, EDITION};
 use crate::store::places::{self, PointRow, UnitRow};
@@ -132,7 +132,10 @@ fn read(app: &App, row: &Row, options: &Options) -> Result<Read, Why> {
     };
     let point = point(app, row, of_unit)?;
     if !names_unit && point.is_none() {
-        return Err(why("这一行什么也没有说", "the line says nothing of the unit"));
+        return Err(why(
+            "这一行什么也没有说",
+            "the line says nothing of the unit",
+        ));
     }
     Ok((names_unit.then_some(named), point))
 }

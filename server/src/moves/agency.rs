@@ -26,7 +26,9 @@ pub(super) async fn run(app: &App, by: By<'_>, what: &Move) -> Result<Checklist,
     let at = moment(app, on.as_deref())?;
     let mut tx = app.db.read().await?;
     let agencies = places::agencies(&mut tx).await?;
-    let mut agency = agencies.into_iter().find(|agency| agency.licence == *licence);
+    let mut agency = agencies
+        .into_iter()
+        .find(|agency| agency.licence == *licence);
     let agency = agency.as_mut().ok_or(NotMoved::NotThere)?;
     let stations = places::agency_stations(&mut tx).await?.into_iter();
     let mine = stations.filter(|(of, _)| of == licence);
@@ -38,7 +40,9 @@ pub(super) async fn run(app: &App, by: By<'_>, what: &Move) -> Result<Checklist,
     let mut who = BTreeSet::new();
     for unit in &stations {
         by.may(app, unit)?;
-        let whole = by_shard.entry(region::shard_of(unit).unwrap_or(Shard(0))).or_default();
+        let whole = by_shard
+            .entry(region::shard_of(unit).unwrap_or(Shard(0)))
+            .or_default();
         for role in UNDER_CONTRACT {
             for (person, from_at) in people::holders(&mut tx, role, unit, at).await? {
                 who.insert(person.clone());

@@ -88,5 +88,9 @@ fn assigned(card: &Value, moment: i64) -> Vec<String> {
         at("from").is_some_and(|from| from <= moment) && at("to").is_none_or(|to| moment < to)
     };
     let person = |entry: &Value| Some(entry.get("person")?.as_str()?.to_owned());
-    list.into_iter().flatten().filter(holds).filter_map(person).collect()
+    list.into_iter()
+        .flatten()
+        .filter(holds)
+        .filter_map(person)
+        .collect()
 }

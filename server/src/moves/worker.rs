@@ -54,7 +54,13 @@ pub(super) async fn run(app: &App, by: By<'_>, what: &Move) -> Result<Checklist,
         dry_run: *dry_run,
         ..Checklist::default()
     };
-    list.count("phones", phones.iter().filter(|phone| phone.state == "active").count() as u64);
+    list.count(
+        "phones",
+        phones
+            .iter()
+            .filter(|phone| phone.state == "active")
+            .count() as u64,
+    );
     if old == new {
         write(app, old, &leaving, *dry_run, &mut list).await?;
         return Ok(list);
@@ -91,9 +97,9 @@ fn roles(
             from_at: grant.from_at,
             at,
         });
-        let has = grants.iter().any(|other| {
-            other.role == grant.role && other.unit == to && other.holds_at(at)
-        });
+        let has = grants
+            .iter()
+            .any(|other| other.role == grant.role && other.unit == to && other.holds_at(at));
         let is_given = whole.gives.iter().any(|give| give.role == grant.role);
         if !has && !is_given {
             whole.gives.push(NewGrant {

@@ -152,11 +152,7 @@ const PUT_STATION: &str = "INSERT INTO agency_station (licence, unit) VALUES ($1
      ON CONFLICT (licence, unit) DO NOTHING";
 
 /// Gives an agency a station.
-pub async fn put_agency_station(
-    tx: &mut Tx,
-    licence: &str,
-    unit: &str,
-) -> Result<(), StoreError> {
+pub async fn put_agency_station(tx: &mut Tx, licence: &str, unit: &str) -> Result<(), StoreError> {
     on!(tx, |c| sqlx::query(PUT_STATION)
         .bind(licence)
         .bind(unit)

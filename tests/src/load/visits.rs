@@ -69,9 +69,7 @@ impl Visits {
         let regions = Regions::default();
         let station = |unit: &str| Station {
             unit: unit.to_owned(),
-            villages: regions
-                .under(unit, VILLAGE_DIGITS)
-                .collect(),
+            villages: regions.under(unit, VILLAGE_DIGITS).collect(),
         };
         let units = regions.under(COUNTY, TOWNSHIP_DIGITS).take(WORKERS / 2);
         let stations: Vec<Station> = units.map(|unit| station(&unit)).collect();

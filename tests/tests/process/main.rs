@@ -10,6 +10,7 @@ mod phone;
 mod speaks;
 mod start;
 mod stop;
+mod tables;
 mod trouble;
 
 use std::path::Path;

@@ -9,7 +9,7 @@ use xiangyi_tests::engine::Engine;
 use xiangyi_tests::texts::{self, Text};
 
 /// Lists of keys, and tables so small that reading all of them is meant.
-const FINE: [&str; 7] = [
+const FINE: [&str; 12] = [
     "json_each",
     "2-ROW",
     "CONSTANT",
@@ -17,6 +17,11 @@ const FINE: [&str; 7] = [
     "pack",
     "shard",
     "stream",
+    "region",
+    "unit",
+    "village_point",
+    "agency",
+    "agency_station",
 ];
 
 #[tokio::test]
