@@ -67,13 +67,13 @@ fn region(
         return Err(why("名称是空的或太长", "the name is empty or too long"));
     }
     let knows = |code: &str| named.contains_key(code) || app.regions.get(code).is_some();
-    if let Some(parent) = row.get("parent") {
-        if parent.len() >= code.len() || !code.starts_with(parent) || !knows(parent) {
-            return Err(why(
-                format!("{parent} 不是 {code} 的上级"),
-                format!("{parent} is not above {code}"),
-            ));
-        }
+    let is_above =
+        |parent: &str| parent.len() < code.len() && code.starts_with(parent) && knows(parent);
+    if let Some(parent) = row.get("parent").filter(|parent| !is_above(parent)) {
+        return Err(why(
+            format!("{parent} 不是 {code} 的上级"),
+            format!("{parent} is not above {code}"),
+        ));
     }
     let (from_at, to_at) = days(row)?;
     let successor = successor(row, code, to_at, &knows, named)?;

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use xiangyi_tests::program::Said;
+use xiangyi_tests::program::{Hand, Said};
 use xiangyi_tests::scratch::Scratch;
 
 use crate::phone::{holds, signed_in};
@@ -92,13 +92,8 @@ async fn a_refused_line_stops_the_program_too() {
     holds(said.good(), &["不变 unchanged 1", "没有变化"]);
 }
 
-#[tokio::test]
-async fn phones_follow_a_move_and_clients_change_phones() {
-    let scratch = Scratch::new("process");
-    let room = scratch.path();
-    let serving = demo(room, &[]).await;
-    let phone = signed_in(room, &serving, WORKER).await;
-    let colleague = signed_in(room, &serving, COLLEAGUE).await;
+/// A client with a visit; gives their ids.
+async fn served(phone: &Hand) -> (String, String) {
     let card = ["client", "--name", "彭奶奶", "--village", VILLAGE];
     let card = phone.records(&card).await;
     let visit = [
@@ -112,6 +107,17 @@ async fn phones_follow_a_move_and_clients_change_phones() {
     ];
     let story = ["--process", "上门看望，量了血压。"];
     let visit = phone.records(&[&visit[..], &story].concat()).await;
+    (card, visit)
+}
+
+#[tokio::test]
+async fn phones_follow_a_move_and_clients_change_phones() {
+    let scratch = Scratch::new("process");
+    let room = scratch.path();
+    let serving = demo(room, &[]).await;
+    let phone = signed_in(room, &serving, WORKER).await;
+    let colleague = signed_in(room, &serving, COLLEAGUE).await;
+    let (card, visit) = served(&phone).await;
     phone.does(&["sync"]).await;
     colleague.does(&["sync"]).await;
     let rows = colleague.does(&["show", "rows", "--json"]).await;
