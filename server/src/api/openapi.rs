@@ -98,28 +98,35 @@ fn reference(name: &str) -> Value {
     json!({ "$ref": format!("#/components/schemas/{name}") })
 }
 
+type Shapes = (&'static str, Option<Value>, Option<Value>);
+
+/// The same of a route for records of a kind.
+fn shapes_of_records(route: &Route, kind: Kind) -> Shapes {
+    let write = json!({ "type": "object", "required": ["unit"], "properties": {
+        "unit": { "type": "string" },
+        "id": { "type": "string", "format": "uuid" },
+        "occurred_at": { "type": "integer" },
+        "base": { "type": "integer" },
+        "body": reference(kind.name()),
+        "set": { "type": "object" },
+        "unset": { "type": "array", "items": { "type": "string" } },
+        "add": { "type": "object" },
+        "needs": { "type": "array", "items": { "type": "string", "format": "uuid" } },
+        "reason": { "type": "string" },
+        "refusal": { "type": "string", "format": "uuid" },
+    } });
+    let any = json!({ "type": "object" });
+    match route.method {
+        "GET" => ("200", None, Some(any)),
+        "POST" => ("201", Some(write), Some(any)),
+        _ => ("200", Some(write), Some(any)),
+    }
+}
+
 /// Status, request body and answer of a route.
-fn shapes(route: &Route, kind: Option<Kind>) -> (&'static str, Option<Value>, Option<Value>) {
+fn shapes(route: &Route, kind: Option<Kind>) -> Shapes {
     if let Some(kind) = kind {
-        let write = json!({ "type": "object", "required": ["unit"], "properties": {
-            "unit": { "type": "string" },
-            "id": { "type": "string", "format": "uuid" },
-            "occurred_at": { "type": "integer" },
-            "base": { "type": "integer" },
-            "body": reference(kind.name()),
-            "set": { "type": "object" },
-            "unset": { "type": "array", "items": { "type": "string" } },
-            "add": { "type": "object" },
-            "needs": { "type": "array", "items": { "type": "string", "format": "uuid" } },
-            "reason": { "type": "string" },
-            "refusal": { "type": "string", "format": "uuid" },
-        } });
-        let any = json!({ "type": "object" });
-        return match route.method {
-            "GET" => ("200", None, Some(any)),
-            "POST" => ("201", Some(write), Some(any)),
-            _ => ("200", Some(write), Some(any)),
-        };
+        return shapes_of_records(route, kind);
     }
     match (route.method, route.path) {
         ("POST", "/v1/sessions") => (
