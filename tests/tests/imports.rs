@@ -104,6 +104,7 @@ on_both!(regions_that_cannot_be_are_named, |engine| {
         ("430121001,x,,2026-01-10,430121", "of this level"),
         ("430121001,x,,2026-01-10,430121001", "circle"),
         ("430121098,x,,,,多", "more cells"),
+        ("430121098,x\0,,,", "cannot be kept"),
     ] {
         let file = format!("code,name,parent,to,successor\n430121097,y,,,\n{line}\n");
         let report = import(&harness, What::Regions, &file, &plain()).await;

@@ -97,6 +97,20 @@ on_both!(a_client_changes_hands_with_its_visits, |engine| {
         .await
         .problem(422, "invalid-envelope");
     assert!(problem.to_string().contains("not-in-charge"), "{problem}");
+    let (zero, long) = (json!("p-\0"), json!("因".repeat(121)));
+    for (member, value, status, code) in [
+        ("to", zero.clone(), 404, "not-found"),
+        ("reason", zero, 422, "bad-text"),
+        ("reason", long, 422, "too-long"),
+        ("client", json!("none"), 422, "invalid-envelope"),
+        ("more", json!(1), 422, "invalid-envelope"),
+    ] {
+        let mut ask = ask.clone();
+        ask[member] = value;
+        let reply = hub.post("/v1/moves", &ask).await;
+        assert_eq!(reply.status.as_u16(), status, "{member}: {}", reply.text);
+        assert!(reply.text.contains(code), "{member}: {}", reply.text);
+    }
     // Who may not move anybody there learns nothing.
     for who in [
         harness.stranger_hub().await,

@@ -93,7 +93,14 @@ pub async fn run(
     let mut report = Report::new(table.unused);
     let mut rows = Vec::with_capacity(table.rows.len());
     for row in table.rows {
-        if row.is_shifted {
+        if row.has_zero() {
+            report.refuse(
+                row.line,
+                "",
+                "有不能保存的字符",
+                "a character cannot be kept",
+            );
+        } else if row.is_shifted {
             let (zh, en) = (
                 "多出了格子，可能少了引号",
                 "more cells than columns: quotes missing?",

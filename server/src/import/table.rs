@@ -44,6 +44,11 @@ impl Row {
         self.cells.get(name).map(String::as_str)
     }
 
+    /// Whether a cell has a character that no database of ours can keep.
+    pub(super) fn has_zero(&self) -> bool {
+        self.cells.values().any(|cell| cell.contains('\0'))
+    }
+
     /// A cell, or an empty text.
     pub fn text(&self, name: &str) -> &str {
         self.get(name).unwrap_or_default()

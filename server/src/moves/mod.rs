@@ -26,6 +26,9 @@ use crate::whole::{self, Came, Whole};
 /// Who may move people and clients at a unit.
 pub const MOVE: &[Role] = &[Role::HubOfficer, Role::SystemAdmin];
 
+/// Characters of a reason, see the card's table.
+const REASON_MAX: usize = 120;
+
 /// What is moved.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(tag = "what", rename_all = "snake_case", deny_unknown_fields)]
@@ -70,6 +73,36 @@ pub enum Move {
         #[serde(default)]
         dry_run: bool,
     },
+}
+
+impl Move {
+    /// What is looked for, and the reason.
+    fn texts(&self) -> (Vec<&str>, &str) {
+        match self {
+            Self::Worker {
+                person,
+                from,
+                to,
+                clients_to,
+                reason,
+                ..
+            } => {
+                let taker = clients_to.as_deref().unwrap_or_default();
+                (vec![person, from, to, taker], reason)
+            }
+            Self::Client {
+                unit,
+                from,
+                to,
+                reason,
+                ..
+            } => {
+                let from = from.as_deref().unwrap_or_default();
+                (vec![unit, from, to], reason)
+            }
+            Self::Agency { licence, .. } => (vec![licence], ""),
+        }
+    }
 }
 
 /// What moved, counted.
@@ -134,6 +167,17 @@ impl By<'_> {
 /// # Errors
 /// When whoever asks has no right there, or the move does not fit.
 pub async fn run(app: &App, by: By<'_>, what: &Move) -> Result<Checklist, NotMoved> {
+    let (texts, reason) = what.texts();
+    // One engine knows no text with a zero in it, and nobody has such a name.
+    if texts.iter().any(|text| text.contains('\0')) {
+        return Err(NotMoved::NotThere);
+    }
+    if reason.contains('\0') {
+        return Err(NotMoved::Fault("/reason", "bad-text"));
+    }
+    if reason.chars().count() > REASON_MAX {
+        return Err(NotMoved::Fault("/reason", "too-long"));
+    }
     match what {
         Move::Worker { .. } => worker::run(app, by, what).await,
         Move::Client { .. } => client::run(app, by, what).await,
