@@ -18,6 +18,7 @@ pub mod query;
 pub mod records;
 pub mod reports;
 pub mod sessions;
+pub mod small;
 pub mod timeline;
 pub mod today;
 pub mod uploads;

@@ -5,11 +5,10 @@
 
 use std::time::Duration;
 
-use axum::body::Bytes;
 use xiangyi_proto::photo::Mime;
 use xiangyi_proto::time::{DAY_MS, MINUTE_MS};
 
-use super::{complete, rendition};
+use super::{Spoilt, complete, rendition};
 use crate::app::App;
 use crate::blobs::Key;
 use crate::store::photo_jobs::{self, JobRow, What};
@@ -137,15 +136,14 @@ async fn renditions(app: &App, job: &JobRow) -> Result<(), Fault> {
     let original = original.ok_or(Fault::Picture("no-blob"))?;
     let made = app
         .darkroom
-        .develop(move || rendition::make(&original, mime));
-    let made = made.await.ok_or(Fault::Picture("panicked"))?;
+        .develop(move || rendition::develop(&original, mime));
+    let made = made.await.map_err(|spoilt| match spoilt {
+        Spoilt::Panicked => Fault::Picture("panicked"),
+        Spoilt::TooLong => Fault::Picture("too-long"),
+    })?;
     let made = made.map_err(|_| Fault::Picture("undecodable"))?;
-    for (rendition, bytes) in made {
-        let key = Key::rendition(job.shard, &sha256, rendition);
-        let put = app.blobs.put(&key, Bytes::from(bytes)).await;
-        put.map_err(|_| Fault::Passing("no-store"))?;
-    }
-    Ok(())
+    let stored = complete::store(app, job.shard, &job.sha256, made.renditions).await;
+    stored.map_err(|_| Fault::Passing("no-store"))
 }
 
 /// Takes tries to sign in away that count no longer; strangers make a row with every number.
