@@ -56,6 +56,13 @@ impl Regions {
     }
 }
 
+/// The point of one village: latitude and longitude × 10⁷, WGS-84.
+pub fn place_of(code: &str) -> Option<(i64, i64)> {
+    static PLACES: std::sync::LazyLock<HashMap<String, (i64, i64)>> =
+        std::sync::LazyLock::new(places);
+    PLACES.get(code).copied()
+}
+
 /// Village code → latitude and longitude × 10⁷, WGS-84.
 pub fn places() -> HashMap<String, (i64, i64)> {
     let list: Vec<(String, i64, i64)> =

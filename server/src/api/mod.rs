@@ -1,5 +1,6 @@
 //! Handlers, one file per endpoint or two. None decides about records; `sync` does.
 
+pub mod about;
 pub mod account;
 pub mod body;
 pub mod devices;

@@ -138,6 +138,8 @@ fn shapes(route: &Route, kind: Option<Kind>) -> (&'static str, Option<Value>, Op
             ("204", None, None)
         }
         ("POST", "/v1/photos") => ("201", None, None),
+        ("POST", "/v1/photos/small") => ("201", None, Some(json!({ "type": "object" }))),
+        ("GET", "/v1/photos/{sha256}/about") => ("200", None, Some(json!({ "type": "object" }))),
         ("POST", "/v1/sessions/wechat") => (
             "200",
             Some(reference("WeChatSignIn")),
@@ -247,6 +249,10 @@ fn parameters(route: &Route, path: &str, kind: Option<Kind>) -> Vec<Value> {
             false,
             json!({ "enum": ["thumb", "view", "original"] }),
         );
+        add("reason", "query", false, text());
+    }
+    if path == "/v1/photos/{sha256}/about" {
+        add("unit", "query", true, text());
         add("reason", "query", false, text());
     }
     if path == "/v1/packs" && route.method == "GET" {

@@ -41,16 +41,16 @@ pub struct Asked {
 }
 
 /// A reading that is understood.
-struct Wanted {
-    shard: i64,
-    hash: [u8; 32],
-    sha256: String,
-    form: Form,
+pub(super) struct Wanted {
+    pub(super) shard: i64,
+    pub(super) hash: [u8; 32],
+    pub(super) sha256: String,
+    pub(super) form: Form,
     reason: Option<String>,
 }
 
 /// By what right somebody reads.
-enum Right {
+pub(super) enum Right {
     Owner,
     /// A record in the mailbox.
     Mailbox,
@@ -98,7 +98,7 @@ pub async fn read(
     Ok((headers, bytes).into_response())
 }
 
-fn wanted(sha256: String, asked: Asked) -> Result<Wanted, ApiError> {
+pub(super) fn wanted(sha256: String, asked: Asked) -> Result<Wanted, ApiError> {
     let wrong = |pointer, code| ApiError::new(problem::INVALID_PARAMETER).at(pointer, code);
     let hash = tus::hash(&sha256).ok_or(ApiError::new(problem::NOT_FOUND))?;
     let unit = asked.unit.ok_or_else(|| wrong("/unit", "required"))?;
@@ -121,7 +121,7 @@ fn wanted(sha256: String, asked: Asked) -> Result<Wanted, ApiError> {
 }
 
 /// By what right the caller reads, or that nothing is there.
-async fn right(app: &App, caller: &Caller, wanted: &Wanted) -> Result<Right, ApiError> {
+pub(super) async fn right(app: &App, caller: &Caller, wanted: &Wanted) -> Result<Right, ApiError> {
     let (shard, hash) = (wanted.shard, &wanted.hash);
     let mut tx = app.db.read().await?;
     let own = photos::by_owner(&mut tx, shard, hash, &caller.person).await?;
@@ -173,7 +173,7 @@ async fn small(
     Ok(None)
 }
 
-async fn noted(
+pub(super) async fn noted(
     app: &App,
     caller: &Caller,
     wanted: &Wanted,

@@ -11,11 +11,13 @@ use xiangyi_proto::photo::{Mime, Rendition};
 use xiangyi_proto::problem::{self, Code};
 use xiangyi_proto::time::DAY_MS;
 
+use super::camera::{self, Camera};
 use super::rendition::{self, Developed};
 use super::{Spoilt, sniff};
 use crate::app::App;
 use crate::blobs::{BlobError, Key};
 use crate::problem::ApiError;
+use crate::store::keys;
 use crate::store::photo_jobs::{self, What};
 use crate::store::photos::{self, PhotoRow};
 use crate::store::uploads::{self, UploadRow};
@@ -31,6 +33,7 @@ const JOBS_AFTER_MS: i64 = 15_000;
 struct Seen {
     mime: Mime,
     made: Developed,
+    camera: Option<Camera>,
 }
 
 /// Checks the staged bytes of an upload and makes them a photograph.
@@ -80,10 +83,18 @@ pub async fn whole(
     let key = Key::original(upload.shard, &sha256);
     app.blobs.put(&key, bytes).await?;
     let mut tx = app.db.write().await?;
-    if !noted(&mut tx, upload, fence, &seen, app.clock.now()).await? {
+    let owner = [upload.owner.as_str()];
+    let keys = keys::of(&mut tx, &app.sealer, upload.shard, owner, &app.entropy).await?;
+    let key = keys.key(&upload.owner).filter(|_| seen.camera.is_some());
+    let camera = key.map(|key| {
+        let plain = serde_json::to_vec(&seen.camera).unwrap_or_default();
+        key.seal(&app.entropy, &photos::place(&upload.sha256), &plain)
+    });
+    if !noted(&mut tx, upload, fence, (&seen, camera), app.clock.now()).await? {
         return Err(ApiError::new(problem::UPLOAD_LOCKED));
     }
     tx.commit().await?;
+    keys.keep(&app.sealer);
     if app.staging.remove(&upload.id).await.is_err() {
         tracing::warn!("the file of a complete upload is left to the sweep");
     }
@@ -148,7 +159,8 @@ fn look(bytes: &[u8], announced: &UploadRow) -> Result<Seen, Code> {
         Ok(_) | Err(sniff::Unfit::Type) => return Err(problem::PHOTO_TYPE),
     };
     let made = rendition::develop(bytes, mime).map_err(|_| problem::PHOTO_UNDECODABLE)?;
-    Ok(Seen { mime, made })
+    let camera = camera::read(bytes);
+    Ok(Seen { mime, made, camera })
 }
 
 async fn set_back(app: &App, upload: &UploadRow, fence: i64, to: i64) -> Result<(), StoreError> {
@@ -162,7 +174,7 @@ async fn noted(
     tx: &mut Tx,
     upload: &UploadRow,
     fence: i64,
-    seen: &Seen,
+    (seen, camera): (&Seen, Option<Vec<u8>>),
     now: i64,
 ) -> Result<bool, StoreError> {
     if !uploads::complete(tx, &upload.id, fence, now + DAY_MS).await? {
@@ -174,6 +186,7 @@ async fn noted(
         mime: seen.mime.name().to_owned(),
         width: i64::from(seen.made.width),
         height: i64::from(seen.made.height),
+        camera,
     };
     photos::add(tx, upload.shard, &upload.sha256, &photo, now).await?;
     let (shard, sha256) = (upload.shard, upload.sha256.as_slice());

@@ -3,12 +3,14 @@
 //! The blob is durable before the row, the row before the stream. Nothing is decoded outside the
 //! `Darkroom`, one picture at a time. Handlers live in `api`, SQL in `store`.
 
+pub mod camera;
 pub mod complete;
 pub mod jobs;
 pub mod receive;
 pub mod rendition;
 pub mod sniff;
 pub mod staging;
+pub mod sweep;
 pub mod tus;
 
 use std::sync::Arc;
@@ -126,7 +128,11 @@ mod tests {
             patience: Duration::from_secs(60),
             ..room
         };
-        assert_eq!(room.develop(|| 7).await, Ok(7), "while the slow one goes on");
+        assert_eq!(
+            room.develop(|| 7).await,
+            Ok(7),
+            "while the slow one goes on"
+        );
         drop(go);
     }
 

@@ -294,7 +294,9 @@ mod tests {
     fn a_checksum_is_read_and_compared() {
         let of = |said: &str| checksum(&headers(&[("upload-checksum", said)]));
         // The vector of the tus specification.
-        let mut sum = of("sha1 Kq5sNclPz7QV2+lfQIuc6R7oRu0=").expect("read").expect("there");
+        let mut sum = of("sha1 Kq5sNclPz7QV2+lfQIuc6R7oRu0=")
+            .expect("read")
+            .expect("there");
         sum.update(b"hello ");
         let cut = sum.clone();
         sum.update(b"world");
