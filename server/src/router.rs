@@ -16,7 +16,7 @@ use xiangyi_proto::limits::{INFLATED_BYTES_MAX, PHOTO_BYTES_MAX, PHOTO_FORM_BYTE
 use xiangyi_proto::problem;
 
 use crate::api::{
-    about, account, devices, escalated, exchange, health, hub, kpis, ledger, live, me, openapi, packs, photos, records, reports, sessions, small, timeline, today, uploads, wechat, what_if,
+    about, account, devices, escalated, evidence, exchange, health, hub, kpis, ledger, live, me, openapi, packs, photos, records, reports, sessions, small, timeline, today, uploads, wechat, what_if,
 };
 use crate::app::App;
 use crate::lines;
@@ -102,6 +102,7 @@ routes! {
     "DELETE" "/v1/photos/uploads/{id}" SignedIn SMALL  => delete(uploads::terminate);
     "GET"    "/v1/photos/{sha256}"    SignedIn 0       => get(photos::read);
     "GET"    "/v1/photos/{sha256}/about" SignedIn 0    => get(about::about);
+    "GET"    "/v1/photos/{sha256}/check" SignedIn 0    => get(evidence::check);
     "GET"    "/v1/packs"              SignedIn 0       => get(packs::list);
     "POST"   "/v1/packs"              SignedIn RECORDS => post(packs::create);
     "POST"   "/v1/packs/what-if"      SignedIn RECORDS => post(what_if::start);

@@ -19,9 +19,13 @@ const SECRET: &str = "secret-of-the-test";
 pub struct Door(watch::Sender<bool>);
 
 impl Door {
-    /// Cuts every line.
-    pub fn shut(&self) {
+    /// Cuts every line, and waits until it is cut.
+    pub async fn shut(&self) {
         self.0.send_replace(false);
+        // The one that stays is of whoever takes lines.
+        while self.0.receiver_count() > 1 {
+            tokio::task::yield_now().await;
+        }
     }
 
     /// Lets lines in again.

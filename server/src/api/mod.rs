@@ -5,6 +5,7 @@ pub mod account;
 pub mod body;
 pub mod devices;
 pub mod escalated;
+pub mod evidence;
 pub mod exchange;
 pub mod health;
 pub mod hub;

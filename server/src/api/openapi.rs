@@ -139,7 +139,9 @@ fn shapes(route: &Route, kind: Option<Kind>) -> (&'static str, Option<Value>, Op
         }
         ("POST", "/v1/photos") => ("201", None, None),
         ("POST", "/v1/photos/small") => ("201", None, Some(json!({ "type": "object" }))),
-        ("GET", "/v1/photos/{sha256}/about") => ("200", None, Some(json!({ "type": "object" }))),
+        ("GET", "/v1/photos/{sha256}/about" | "/v1/photos/{sha256}/check") => {
+            ("200", None, Some(json!({ "type": "object" })))
+        }
         ("POST", "/v1/sessions/wechat") => (
             "200",
             Some(reference("WeChatSignIn")),
@@ -247,13 +249,19 @@ fn parameters(route: &Route, path: &str, kind: Option<Kind>) -> Vec<Value> {
             "as",
             "query",
             false,
-            json!({ "enum": ["thumb", "view", "original"] }),
+            json!({ "enum": ["thumb", "view", "original", "evidence"] }),
         );
+        add("record", "query", false, text());
         add("reason", "query", false, text());
     }
     if path == "/v1/photos/{sha256}/about" {
         add("unit", "query", true, text());
         add("reason", "query", false, text());
+    }
+    if path == "/v1/photos/{sha256}/check" {
+        for name in ["unit", "record", "code"] {
+            add(name, "query", true, text());
+        }
     }
     if path == "/v1/packs" && route.method == "GET" {
         add("region", "query", true, text());

@@ -10,6 +10,7 @@ pub mod receive;
 pub mod rendition;
 pub mod sniff;
 pub mod staging;
+pub mod strip;
 pub mod sweep;
 pub mod tus;
 

@@ -76,7 +76,8 @@ const fn format_of(mime: Mime) -> ImageFormat {
     }
 }
 
-fn decoded(bytes: &[u8], mime: Mime) -> Result<RgbImage, Undecodable> {
+/// A picture within the bounds, as it lies.
+pub fn decoded(bytes: &[u8], mime: Mime) -> Result<RgbImage, Undecodable> {
     let reader = || ImageReader::with_format(Cursor::new(bytes), format_of(mime));
     // The head alone says how large the picture is; a bomb is refused here.
     let (width, height) = reader().into_dimensions().map_err(|_| Undecodable)?;
@@ -134,7 +135,7 @@ fn fitted(picture: RgbImage, edge: u32) -> Result<RgbImage, Undecodable> {
 }
 
 /// A picture as JPEG with halved colour, as cameras write it.
-fn encoded(picture: &RgbImage, quality: u8) -> Result<Vec<u8>, Undecodable> {
+pub fn encoded(picture: &RgbImage, quality: u8) -> Result<Vec<u8>, Undecodable> {
     let side = |pixels: u32| u16::try_from(pixels).map_err(|_| Undecodable);
     let (width, height) = (side(picture.width())?, side(picture.height())?);
     let mut out = Vec::new();

@@ -196,3 +196,24 @@ pub async fn shown_in(
     let read = |(record, author): (Vec<u8>, String)| Ok((load::id(&record)?, author));
     rows.into_iter().map(read).collect()
 }
+
+/// Index: the primary keys of `photo_ref` and `photo`.
+const VOUCHES: &str = "SELECT r.record FROM photo_ref r JOIN photo p ON p.shard = r.shard \
+     AND p.sha256 = r.sha256 AND p.owner = r.author AND p.state = 'complete' \
+     WHERE r.shard = $1 AND r.sha256 = $2 AND r.record = $3";
+
+/// Says whether this record shows the photograph and its author has sent it.
+pub async fn vouches(
+    tx: &mut Tx,
+    shard: i64,
+    sha256: &[u8],
+    record: Uuid,
+) -> Result<bool, StoreError> {
+    let found: Option<Vec<u8>> = on!(tx, |c| sqlx::query_scalar(VOUCHES)
+        .bind(shard)
+        .bind(sha256)
+        .bind(record.as_bytes().as_slice())
+        .fetch_optional(c)
+        .await)?;
+    Ok(found.is_some())
+}

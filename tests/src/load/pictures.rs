@@ -96,7 +96,8 @@ fn told(mut row: Row, bytes: usize, count: u32, took: Duration, cpu: Duration) -
 /// # Errors
 /// When it is installed and fails.
 pub fn vips(span: Duration) -> Result<Option<Row>, Fault> {
-    let there = Command::new("vipsthumbnail").arg("--vips-version");
+    let mut there = Command::new("vipsthumbnail");
+    there.arg("--vips-version");
     if silent(there).is_err() {
         eprintln!("load: no vipsthumbnail to compare with: apt-get install libvips-tools");
         return Ok(None);
@@ -126,14 +127,10 @@ pub fn vips(span: Duration) -> Result<Option<Row>, Fault> {
     )))
 }
 
-fn silent(mut command: impl std::borrow::BorrowMut<Command>) -> Result<(), Fault> {
-    let command = command
-        .borrow_mut()
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    let status = command.status()?;
-    status
-        .success()
+fn silent(mut command: Command) -> Result<(), Fault> {
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    let went_well = command.status()?.success();
+    went_well
         .then_some(())
         .ok_or_else(|| "vipsthumbnail failed".into())
 }

@@ -3,6 +3,8 @@
 
 mod about;
 mod chunks;
+mod client;
+mod evidence;
 mod nodes;
 mod outage;
 mod small;

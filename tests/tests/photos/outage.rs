@@ -31,7 +31,7 @@ on_both!(a_store_that_is_away_costs_one_byte_and_no_job, |engine| {
         .announce(ROADSIDE, "image/jpeg", &[("unit", UNIT)])
         .await;
     let location = made.header("location");
-    door.shut();
+    door.shut().await;
     let busy = worker.append(location, 0, ROADSIDE).await;
     busy.problem(503, "busy");
     let last = ROADSIDE.len() - 1;
@@ -49,7 +49,7 @@ on_both!(a_store_that_is_away_costs_one_byte_and_no_job, |engine| {
         tokio::task::yield_now().await;
     }
 
-    door.shut();
+    door.shut().await;
     worker.get(&view).await.problem(503, "busy");
     let sha = hex::decode(hash(ROADSIDE)).expect("a hash");
     let (what, now) = (What::Renditions, harness.clock.now());
