@@ -140,7 +140,7 @@ fn silent(mut command: Command) -> Result<(), Fault> {
 /// # Errors
 /// When one is not taken.
 pub async fn upload(engine: Engine, span: Duration) -> Result<Row, Fault> {
-    let server = Server::start(engine, None).await?;
+    let server = Server::start(engine, &[]).await?;
     let (jpeg, numbers) = (drawn(SMALL, 10, 80)?, AtomicU32::new(0));
     let line = Line::to(&server.base)?;
     let tokens = (0..WORKERS).map(|worker| {
