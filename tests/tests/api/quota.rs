@@ -79,7 +79,7 @@ on_both!(
         let all = (0..full + 16).map(|number| announce(&worker, number, PHOTO_BYTES_MAX));
         let told = futures::future::join_all(all).await;
         let count = |status: u16| told.iter().filter(|reply| reply.status == status).count();
-        // Under load a line may be told to come again; nothing else happens, and never one too many.
+        // Under load a line may be told to come again; never is there one too many.
         assert_eq!(count(201) + count(429) + count(503), told.len());
         assert!(count(201) as i64 <= full, "{} of {full}", count(201));
         for number in 0..full + 16 {
