@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes strip.ttf: the letters that a strip of evidence may need, out of Debian's WenQuanYi Micro
-# Hei (Apache-2.0, see NOTICE). Run it in this folder; it needs the network.
+# Makes strip.otf: the letters that a strip of evidence may need, out of Debian's Noto Sans CJK
+# SC (OFL 1.1, see NOTICE). Run it in this folder; it needs the network.
 #
 #   sh make.sh
 set -eu
@@ -10,8 +10,8 @@ here=$PWD
 python3 -m venv "$work/venv"
 "$work/venv/bin/pip" -q install fonttools==4.60.1
 cd "$work"
-apt-get download fonts-wqy-microhei
-dpkg-deb -x fonts-wqy-microhei_*.deb deb
+apt-get download fonts-noto-cjk
+dpkg-deb -x fonts-noto-cjk_*.deb deb
 # ASCII, GB 2312 whole, punctuation, and every letter of the region names of this build.
 python3 - "$here/../../../proto/data" > letters.txt <<'PY'
 import pathlib, sys
@@ -27,6 +27,6 @@ for path in sorted(pathlib.Path(sys.argv[1]).glob("*.json")):
         letters |= {c for c in path.read_text(encoding="utf-8") if c >= " "}
 print("".join(sorted(letters)))
 PY
-"$work/venv/bin/pyftsubset" deb/usr/share/fonts/truetype/wqy/wqy-microhei.ttc \
-  --text-file=letters.txt --font-number=0 --no-hinting --layout-features="" --output-file="$here/strip.ttf"
-ls -l "$here/strip.ttf"
+"$work/venv/bin/pyftsubset" deb/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc \
+  --text-file=letters.txt --font-number=2 --no-hinting --desubroutinize --layout-features="" --output-file="$here/strip.otf"
+ls -l "$here/strip.otf"

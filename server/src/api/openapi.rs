@@ -124,6 +124,9 @@ fn shapes(route: &Route, kind: Option<Kind>) -> (&'static str, Option<Value>, Op
     if route.path.starts_with("/v1/photos") {
         return of_photographs(route);
     }
+    if route.path.starts_with("/v1/packs") {
+        return of_packs(route);
+    }
     match (route.method, route.path) {
         ("POST", "/v1/sessions") => (
             "200",
@@ -162,6 +165,20 @@ fn shapes(route: &Route, kind: Option<Kind>) -> (&'static str, Option<Value>, Op
         }
         ("DELETE", "/v1/me/sessions/{id}" | "/v1/me/devices/{id}") => ("204", None, None),
         ("GET", "/v1/me") => ("200", None, Some(reference("Me"))),
+        ("GET", "/v1/kpi" | "/v1/escalated" | "/v1/refusals/ledger") => {
+            ("200", None, Some(json!({ "type": "object" })))
+        }
+        ("POST", "/v1/sync") => {
+            let any = json!({ "type": "object" });
+            ("200", Some(any.clone()), Some(any))
+        }
+        _ => ("200", None, None),
+    }
+}
+
+/// The same for rule packs and their trials.
+fn of_packs(route: &Route) -> (&'static str, Option<Value>, Option<Value>) {
+    match (route.method, route.path) {
         ("POST", "/v1/packs") => ("201", Some(proposal()), Some(json!({ "type": "object" }))),
         ("GET", "/v1/packs") => ("200", None, Some(json!({ "type": "array" }))),
         ("POST", "/v1/packs/what-if") => ("202", Some(trial()), Some(json!({ "type": "object" }))),
@@ -170,13 +187,6 @@ fn shapes(route: &Route, kind: Option<Kind>) -> (&'static str, Option<Value>, Op
         }
         ("GET" | "POST", path) if path.starts_with("/v1/packs/") => {
             ("200", None, Some(json!({ "type": "object" })))
-        }
-        ("GET", "/v1/kpi" | "/v1/escalated" | "/v1/refusals/ledger") => {
-            ("200", None, Some(json!({ "type": "object" })))
-        }
-        ("POST", "/v1/sync") => {
-            let any = json!({ "type": "object" });
-            ("200", Some(any.clone()), Some(any))
         }
         _ => ("200", None, None),
     }
