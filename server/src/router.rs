@@ -16,7 +16,9 @@ use xiangyi_proto::limits::{INFLATED_BYTES_MAX, PHOTO_BYTES_MAX, PHOTO_FORM_BYTE
 use xiangyi_proto::problem;
 
 use crate::api::{
-    about, account, devices, escalated, evidence, exchange, health, hub, kpis, ledger, live, me, openapi, packs, photos, records, reports, sessions, small, timeline, today, uploads, wechat, what_if,
+    about, account, devices, escalated, evidence, exchange, health, hub, kpis, ledger, live, me,
+    openapi, packs, photos, records, reports, sessions, small, timeline, today, uploads, wechat,
+    what_if,
 };
 use crate::app::App;
 use crate::lines;
