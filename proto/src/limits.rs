@@ -103,6 +103,10 @@ pub const WHAT_IF_CELL: u64 = 10;
 pub const WHAT_IF_RUNNING_MAX: usize = 1;
 /// Reports that one node keeps in memory: 16 of 1,000 lines are 2 MB.
 pub const WHAT_IF_KEPT_MAX: usize = 16;
+/// Bytes of a rendition for a list: a page of twenty loads in 32 s at 40 kbit/s.
+pub const THUMB_BYTES_MAX: usize = 8 * 1024;
+/// Bytes of a photograph that is sent whole in one form.
+pub const PHOTO_FORM_BYTES_MAX: usize = 1024 * 1024;
 /// Milliseconds between polls that a phone is asked to keep when nothing presses.
 pub const POLL_MS: i64 = 900_000;
 /// Milliseconds after which an unanswered item is worth sending again.

@@ -9,7 +9,9 @@ use crate::ids::RecordId;
 /// The tus version spoken.
 pub const TUS_VERSION: &str = "1.0.0";
 /// What of tus is spoken beside its core.
-pub const TUS_EXTENSIONS: &str = "creation,expiration,termination";
+pub const TUS_EXTENSIONS: &str = "creation,expiration,termination,checksum";
+/// Algorithms of the checksum of a chunk.
+pub const TUS_CHECKSUMS: &str = "sha1,sha256";
 /// Media type of an appended chunk.
 pub const CHUNK_TYPE: &str = "application/offset+octet-stream";
 

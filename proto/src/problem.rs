@@ -96,6 +96,8 @@ codes! {
         "这张照片正在另一处上传。" "This photograph is being uploaded elsewhere right now.";
     UPLOAD_QUOTA "upload-quota" 429 true
         "正在上传和近一天上传的照片已到上限，稍后会接着传；照片还在手机上。" "So many photographs are under way or were sent today that this one waits. It stays on your phone.";
+    UPLOAD_CHECKSUM "upload-checksum" 460 true
+        "这一段照片在路上传错了，请从原来的位置再传一次。" "This part of the photograph was garbled on its way. Send it again from the same offset.";
     UPLOAD_PROTOCOL "upload-protocol" 412 false
         "需要 Tus-Resumable: 1.0.0。" "The header Tus-Resumable: 1.0.0 is needed.";
     INVALID_PARAMETER "invalid-parameter" 400 false

@@ -7,10 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Bytes;
+use futures::StreamExt;
+use futures::stream::BoxStream;
 use object_store::aws::AmazonS3Builder;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
-use object_store::{GetOptions, ObjectStore, PutOptions, PutPayload, RetryConfig};
+use object_store::{GetOptions, ObjectStore, ObjectStoreExt, PutOptions, PutPayload, RetryConfig};
 use xiangyi_proto::photo::Rendition;
 use xiangyi_proto::problem;
 
@@ -34,6 +36,9 @@ pub struct Blobs(Arc<dyn ObjectStore>);
 pub struct Key(String);
 
 impl Key {
+    /// Where every blob lies.
+    pub const FOLDERS: [&'static str; 2] = ["photos", "renditions"];
+
     /// The exact bytes of a photograph. The hash is lower-case hexadecimal.
     pub fn original(shard: i64, sha256: &str) -> Self {
         Self(format!("photos/{shard}/{sha256}"))
@@ -102,6 +107,40 @@ impl Blobs {
         let (path, payload) = (key.path(), PutPayload::from(bytes));
         let put = self.0.put_opts(&path, payload, PutOptions::default());
         put.await.map(drop).map_err(BlobError)
+    }
+
+    /// Every blob of a folder with the moment of its last writing, in no order.
+    pub fn list(&self, folder: &str) -> BoxStream<'static, Result<(Key, i64), BlobError>> {
+        let listed = self.0.list(Some(&Path::from(folder)));
+        let told = listed.map(|found| {
+            let found = found.map_err(BlobError)?;
+            let at = found.last_modified.timestamp() * 1_000;
+            Ok((Key(found.location.to_string()), at))
+        });
+        told.boxed()
+    }
+
+    /// When a blob was last written; nothing when there is none.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn written_at(&self, key: &Key) -> Result<Option<i64>, BlobError> {
+        match self.0.head(&key.path()).await {
+            Ok(found) => Ok(Some(found.last_modified.timestamp() * 1_000)),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(BlobError(error)),
+        }
+    }
+
+    /// Takes a blob away; none is no fault.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn remove(&self, key: &Key) -> Result<(), BlobError> {
+        match self.0.delete(&key.path()).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(BlobError(error)),
+        }
     }
 
     /// Reads a blob whole, if there is one.

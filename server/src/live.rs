@@ -16,8 +16,8 @@ use crate::store::StoreError;
 
 /// Rings kept for slow listeners; one that falls behind pulls once and goes on.
 const RINGS: usize = 1_024;
-/// Lines of live events and long polls that one person may hold: a big screen, two desks with a few tabs each, and
-/// those of the last minutes that nobody has noticed to be dead.
+/// Lines of live events and long polls that one person may hold: a big screen, two desks with a few
+/// tabs each, and those of the last minutes that nobody has noticed to be dead.
 const LINES_PER_PERSON: usize = 16;
 /// Ranges kept: the last commits of the streams of a few busy counties.
 const RANGES: usize = 64;

@@ -12,12 +12,13 @@ use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{
     DefaultPredicate, NotForContentType, Predicate, SizeAbove,
 };
-use xiangyi_proto::limits::{INFLATED_BYTES_MAX, PHOTO_BYTES_MAX};
+use xiangyi_proto::limits::{INFLATED_BYTES_MAX, PHOTO_BYTES_MAX, PHOTO_FORM_BYTES_MAX};
 use xiangyi_proto::problem;
 
 use crate::api::{
-    account, devices, escalated, exchange, health, hub, kpis, ledger, live, me, moves, openapi,
-    packs, photos, records, reports, sessions, timeline, today, uploads, wechat, what_if,
+    about, account, devices, escalated, evidence, exchange, health, hub, kpis, ledger, live, me,
+    moves, openapi, packs, photos, records, reports, sessions, small, timeline, today, uploads,
+    wechat, what_if,
 };
 use crate::app::App;
 use crate::lines;
@@ -62,6 +63,8 @@ const SMALL: usize = 16 * 1024;
 const RECORDS: usize = INFLATED_BYTES_MAX;
 /// Bodies that carry a photograph or a part of one; what its upload announced is the bound.
 const PHOTO: usize = PHOTO_BYTES_MAX + 1;
+/// A small photograph with the words of its form.
+const FORM: usize = PHOTO_FORM_BYTES_MAX + SMALL;
 
 routes! {
     "GET"    "/healthz"               Anybody  0       => get(health::healthz);
@@ -95,10 +98,13 @@ routes! {
     "GET"    "/v1/openapi.json"       Anybody  0       => get(openapi::openapi);
     "OPTIONS" "/v1/photos"            Anybody  0       => options(uploads::options);
     "POST"   "/v1/photos"             SignedIn SMALL   => post(uploads::create);
+    "POST"   "/v1/photos/small"       SignedIn FORM    => post(small::send);
     "GET"    "/v1/photos/uploads/{id}" SignedIn 0      => get(uploads::standing); // and HEAD
     "PATCH"  "/v1/photos/uploads/{id}" SignedIn PHOTO  => patch(uploads::append);
     "DELETE" "/v1/photos/uploads/{id}" SignedIn SMALL  => delete(uploads::terminate);
     "GET"    "/v1/photos/{sha256}"    SignedIn 0       => get(photos::read);
+    "GET"    "/v1/photos/{sha256}/about" SignedIn 0    => get(about::about);
+    "GET"    "/v1/photos/{sha256}/check" SignedIn 0    => get(evidence::check);
     "GET"    "/v1/packs"              SignedIn 0       => get(packs::list);
     "POST"   "/v1/packs"              SignedIn RECORDS => post(packs::create);
     "POST"   "/v1/packs/what-if"      SignedIn RECORDS => post(what_if::start);

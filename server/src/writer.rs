@@ -147,6 +147,11 @@ impl Writer {
         *kept = Arc::new(places);
     }
 
+    /// The point of one village: latitude and longitude × 10⁷, WGS-84.
+    pub fn place_of(&self, code: &str) -> Option<(i64, i64)> {
+        self.shared.law().1.get(code).copied()
+    }
+
     /// What the writer works with, for a write that goes beside the lanes.
     pub(crate) const fn shared(&self) -> &Shared {
         &self.shared

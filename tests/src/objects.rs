@@ -1,4 +1,4 @@
-//! A real S3 server in this process, on a folder, with a key of its own.
+//! A real S3 server in this process, on a folder, with a key of its own. Its door can be shut.
 
 use std::path::Path;
 
@@ -8,14 +8,40 @@ use s3s::auth::SimpleAuth;
 use s3s::service::S3ServiceBuilder;
 use s3s_fs::FileSystem;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use xiangyi_server::config::{PhotoStore, Photos, S3};
 
 const BUCKET: &str = "photos";
 const KEY: &str = "xiangyi-test";
 const SECRET: &str = "secret-of-the-test";
 
+/// The way to a server: while it is shut, lines are cut and none is taken.
+pub struct Door(watch::Sender<bool>);
+
+impl Door {
+    /// Cuts every line, and waits until it is cut.
+    pub async fn shut(&self) {
+        self.0.send_replace(false);
+        // The one that stays is of whoever takes lines.
+        while self.0.receiver_count() > 1 {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Lets lines in again.
+    pub fn open(&self) {
+        self.0.send_replace(true);
+    }
+}
+
 /// Starts a server on this folder and gives the settings that reach it.
 pub async fn serve(folder: &Path) -> Photos {
+    serve_behind(folder).await.0
+}
+
+/// The same with the door to it.
+pub async fn serve_behind(folder: &Path) -> (Photos, Door) {
+    let (door, open) = watch::channel(true);
     std::fs::create_dir_all(folder.join(BUCKET)).expect("a bucket is a folder");
     let files = FileSystem::new(folder).expect("the folder is there");
     let mut builder = S3ServiceBuilder::new(files);
@@ -27,15 +53,18 @@ pub async fn serve(folder: &Path) -> Photos {
     let endpoint = format!("http://{}", listener.local_addr().expect("it is bound"));
     spawn(async move {
         while let Ok((socket, _)) = listener.accept().await {
-            let service = service.clone();
+            let (service, mut open) = (service.clone(), open.clone());
             spawn(async move {
                 let http = Builder::new(TokioExecutor::new());
-                // A client that hangs up is no fault of the server.
-                let _ = http.serve_connection(TokioIo::new(socket), service).await;
+                tokio::select! {
+                    // A client that hangs up is no fault of the server.
+                    _ = http.serve_connection(TokioIo::new(socket), service) => {}
+                    _ = shut(&mut open) => {}
+                }
             });
         }
     });
-    Photos {
+    let photos = Photos {
         store: PhotoStore::S3,
         s3: S3 {
             endpoint: Some(endpoint),
@@ -44,6 +73,14 @@ pub async fn serve(folder: &Path) -> Photos {
             secret_access_key: Some(SECRET.to_owned()),
             ..S3::default()
         },
+    };
+    (photos, Door(door))
+}
+
+async fn shut(open: &mut watch::Receiver<bool>) {
+    if open.wait_for(|open| !open).await.is_err() {
+        // Nobody holds the door: it stays open.
+        std::future::pending::<()>().await;
     }
 }
 

@@ -135,9 +135,29 @@ fn pack_rows() -> Vec<RouteRow> {
 #[rustfmt::skip]
 fn photo_rows() -> Vec<RouteRow> {
     let photo = format!("/v1/photos/{}?as=thumb&unit={UNIT}", "0".repeat(64));
+    let check = format!(
+        "/v1/photos/{}/check?unit={UNIT}&record={RECORD}&code=x",
+        "0".repeat(64)
+    );
+    let about = format!("/v1/photos/{}/about?unit={UNIT}&reason=x", "0".repeat(64));
     let (upload, asked) = ("/v1/photos/uploads/{id}", "/v1/photos/uploads/u-none");
     vec![
         ("POST", "/v1/photos", "/v1/photos".into(), None, Told::Open),
+        ("POST", "/v1/photos/small", "/v1/photos/small".into(), None, Told::Open),
+        (
+            "GET",
+            "/v1/photos/{sha256}/check",
+            check,
+            None,
+            Told::Refused(404, "not-found"),
+        ),
+        (
+            "GET",
+            "/v1/photos/{sha256}/about",
+            about,
+            None,
+            Told::Refused(404, "not-found"),
+        ),
         ("OPTIONS", "/v1/photos", "/v1/photos".into(), None, Told::Open),
         ("GET", upload, asked.into(), None, Told::Open),
         ("PATCH", upload, asked.into(), None, Told::Open),

@@ -1,6 +1,15 @@
 //! `GET /v1/openapi.json`: OpenAPI 3.1, made from the router's table, the kinds' tables and the
 //! wire types, so that it cannot say anything else than the code does.
 
+mod county;
+mod exchange;
+mod packs;
+mod records;
+mod routes;
+mod schema;
+mod shapes;
+mod station;
+
 use std::collections::BTreeMap;
 
 use axum::Json;
@@ -10,13 +19,16 @@ use xiangyi_proto::account::{
     Code, Consent, Devices, Me, NewPassword, Password, Refresh, Registered, SecondFactor, Sessions,
     SignIn, SignedIn, WeChatCode, WeChatSignIn,
 };
-use xiangyi_proto::kinds::{Kind, Type};
-use xiangyi_proto::limits::LIST_ROWS_MAX;
-use xiangyi_proto::problem::{CODES, Problem};
+use xiangyi_proto::kinds::{Kind, Life, Op, Type};
+use xiangyi_proto::problem::CODES;
 use xiangyi_sync::tree::{self, Node};
 
+use self::schema::reference;
 use super::records::COLLECTIONS;
 use crate::router::{ROUTES, Route, Who};
+
+/// The one route whose HEAD is part of the protocol: how far an upload has come.
+const HEADED: &str = "/v1/photos/uploads/{id}";
 
 /// `GET /v1/openapi.json`.
 pub async fn openapi() -> Json<Value> {
@@ -30,7 +42,13 @@ pub fn document() -> Value {
         for (path, kind) in spelled(route) {
             let method = route.method.to_ascii_lowercase();
             let operation = operation(route, &path, kind);
-            paths.entry(path).or_default().insert(method, operation);
+            let at = paths.entry(path).or_default();
+            if route.path == HEADED && method == "get" {
+                let mut head = operation.clone();
+                head["operationId"] = json!(operation_id("head", route.path));
+                at.insert("head".to_owned(), head);
+            }
+            at.insert(method, operation);
         }
     }
     json!({
@@ -46,7 +64,8 @@ pub fn document() -> Value {
         "components": {
             "schemas": schemas(),
             "securitySchemes": {
-                "token": { "type": "http", "scheme": "bearer", "bearerFormat": "JWT" },
+                "token": { "type": "http", "scheme": "bearer" },
+                "cookie": { "type": "apiKey", "in": "cookie", "name": "xiangyi_session" },
             },
         },
     })
@@ -58,76 +77,87 @@ fn spelled(route: &Route) -> Vec<(String, Option<Kind>)> {
     if !path.contains("{collection}") {
         return vec![(path, None)];
     }
-    let writes = route.method != "GET";
-    let takes = |kind: &Kind| !writes || !kind.spec().may.is_empty();
     COLLECTIONS
         .iter()
-        .filter(|(_, kind)| takes(kind))
+        .filter(|(_, kind)| takes(*kind, route.method))
         .map(|(name, kind)| (path.replace("{collection}", name), Some(*kind)))
         .collect()
+}
+
+/// Whether anybody may do this to records of a kind.
+fn takes(kind: Kind, method: &str) -> bool {
+    let spec = kind.spec();
+    let ops: &[Op] = match method {
+        "GET" => return true,
+        "POST" => &[Op::Create, Op::Request],
+        "PATCH" if spec.life == Life::Slot => &[Op::Request],
+        "PATCH" => &[Op::Patch],
+        _ => &[Op::Void],
+    };
+    spec.may.iter().any(|may| ops.contains(&may.op))
+}
+
+/// A name that is one in every language clients are generated in.
+fn operation_id(method: &str, path: &str) -> String {
+    let named = |letter: char| match letter {
+        '/' | '-' | '.' => Some('_'),
+        '{' | '}' => None,
+        other => Some(other),
+    };
+    let path: String = path.chars().filter_map(named).collect();
+    format!("{}{path}", method.to_ascii_lowercase())
 }
 
 fn operation(route: &Route, path: &str, kind: Option<Kind>) -> Value {
     let problem = json!({
         "description": "A problem with its code and what to do next.",
-        "content": { "application/problem+json": {
-            "schema": { "$ref": "#/components/schemas/Problem" } } },
+        "content": { "application/problem+json": { "schema": reference("Problem") } },
     });
+    let (mut answers, body) = match kind {
+        Some(kind) => of_kind(kind, route.method, path.contains("{id}")),
+        None => of_route(route, path),
+    };
+    answers["default"] = problem;
     let mut operation = json!({
-        "operationId": format!("{}{}", route.method.to_ascii_lowercase(), path.replace('/', "_")),
+        "operationId": operation_id(route.method, path),
         "parameters": parameters(route, path, kind),
-        "responses": { "default": problem },
+        "responses": answers,
     });
-    let (status, body, answer) = shapes(route, kind);
-    let mut good = json!({ "description": "Done." });
-    if let Some(answer) = answer {
-        good["content"] = json!({ "application/json": { "schema": answer } });
-    }
-    operation["responses"][status] = good;
     if let Some(body) = body {
-        operation["requestBody"] =
-            json!({ "required": true, "content": { "application/json": { "schema": body } } });
+        operation["requestBody"] = body;
     }
     if route.who == Who::SignedIn {
-        operation["security"] = json!([{ "token": [] }]);
+        operation["security"] = json!([{ "token": [] }, { "cookie": [] }]);
     }
     operation
 }
 
-fn reference(name: &str) -> Value {
-    json!({ "$ref": format!("#/components/schemas/{name}") })
+/// Answers by status, and the body, of a collection's route.
+fn of_kind(kind: Kind, method: &str, one: bool) -> (Value, Option<Value>) {
+    let body = (method != "GET").then(|| routes::body_of(kind.name(), method));
+    (routes::answers_of(kind.name(), method, one), body)
 }
 
-type Shapes = (&'static str, Option<Value>, Option<Value>);
-
-/// The same of a route for records of a kind.
-fn shapes_of_records(route: &Route, kind: Kind) -> Shapes {
-    let write = json!({ "type": "object", "required": ["unit"], "properties": {
-        "unit": { "type": "string" },
-        "id": { "type": "string", "format": "uuid" },
-        "occurred_at": { "type": "integer" },
-        "base": { "type": "integer" },
-        "body": reference(kind.name()),
-        "set": { "type": "object" },
-        "unset": { "type": "array", "items": { "type": "string" } },
-        "add": { "type": "object" },
-        "needs": { "type": "array", "items": { "type": "string", "format": "uuid" } },
-        "reason": { "type": "string" },
-        "refusal": { "type": "string", "format": "uuid" },
-    } });
-    let any = json!({ "type": "object" });
-    match route.method {
-        "GET" => ("200", None, Some(any)),
-        "POST" => ("201", Some(write), Some(any)),
-        _ => ("200", Some(write), Some(any)),
-    }
+/// The same of any other route: wire types first, then what is written by hand.
+fn of_route(route: &Route, path: &str) -> (Value, Option<Value>) {
+    let named = format!("{} {path}", route.method);
+    let of = |list: Vec<(&str, Value)>| {
+        let mut found = list.into_iter().filter(|(key, _)| *key == named);
+        found.next().map(|(_, value)| value)
+    };
+    let (status, body, answer) = typed(route);
+    let body = body.map(|body| routes::body("application/json", true, body));
+    let answers = of(routes::answers())
+        .or_else(|| of(station::answers()))
+        .unwrap_or_else(
+            || json!({ status: answer.map_or_else(|| routes::bare(&[]), routes::good) }),
+        );
+    let body = body.or_else(|| of(routes::bodies()));
+    (answers, body.or_else(|| of(station::bodies())))
 }
 
-/// Status, request body and answer of a route.
-fn shapes(route: &Route, kind: Option<Kind>) -> Shapes {
-    if let Some(kind) = kind {
-        return shapes_of_records(route, kind);
-    }
+/// Status, request body and answer of a route that has wire types of its own.
+fn typed(route: &Route) -> (&'static str, Option<Value>, Option<Value>) {
     match (route.method, route.path) {
         ("POST", "/v1/sessions") => (
             "200",
@@ -141,10 +171,6 @@ fn shapes(route: &Route, kind: Option<Kind>) -> Shapes {
         ),
         ("DELETE", "/v1/sessions") => ("204", None, None),
         ("POST", "/v1/devices") => ("201", None, Some(reference("Registered"))),
-        ("OPTIONS", "/v1/photos") | ("PATCH" | "DELETE", "/v1/photos/uploads/{id}") => {
-            ("204", None, None)
-        }
-        ("POST", "/v1/photos") => ("201", None, None),
         ("POST", "/v1/sessions/wechat") => (
             "200",
             Some(reference("WeChatSignIn")),
@@ -160,153 +186,42 @@ fn shapes(route: &Route, kind: Option<Kind>) -> Shapes {
         ("GET", "/v1/me/sessions") => ("200", None, Some(reference("Sessions"))),
         ("GET", "/v1/me/devices") => ("200", None, Some(reference("Devices"))),
         ("POST", "/v1/me/password") => ("204", Some(reference("NewPassword")), None),
-        ("POST", "/v1/me/second-factor") => (
-            "200",
-            Some(reference("Password")),
-            Some(reference("SecondFactor")),
-        ),
         ("POST", "/v1/me/second-factor/confirm") | ("DELETE", "/v1/me/second-factor") => {
             ("204", Some(reference("Code")), None)
         }
         ("DELETE", "/v1/me/sessions/{id}" | "/v1/me/devices/{id}") => ("204", None, None),
         ("GET", "/v1/me") => ("200", None, Some(reference("Me"))),
-        ("POST", "/v1/packs") => ("201", Some(proposal()), Some(json!({ "type": "object" }))),
-        ("POST", "/v1/moves") => ("200", Some(moved()), Some(json!({ "type": "object" }))),
-        ("GET", "/v1/packs") => ("200", None, Some(json!({ "type": "array" }))),
-        ("POST", "/v1/packs/what-if") => ("202", Some(trial()), Some(json!({ "type": "object" }))),
         ("DELETE", "/v1/packs/what-if/{id}" | "/v1/packs/{region}/{version}") => {
             ("204", None, None)
-        }
-        ("GET" | "POST", path) if path.starts_with("/v1/packs/") => {
-            ("200", None, Some(json!({ "type": "object" })))
-        }
-        ("GET", "/v1/kpi" | "/v1/escalated" | "/v1/refusals/ledger") => {
-            ("200", None, Some(json!({ "type": "object" })))
-        }
-        ("POST", "/v1/sync") => {
-            let any = json!({ "type": "object" });
-            ("200", Some(any.clone()), Some(any))
         }
         _ => ("200", None, None),
     }
 }
 
-/// Who or what is moved, and where to.
-fn moved() -> Value {
-    let text = || json!({ "type": "string" });
-    json!({ "type": "object", "required": ["what"], "properties": {
-        "what": { "type": "string", "enum": ["worker", "client", "agency"] },
-        "person": text(), "from": text(), "to": text(), "clients_to": text(),
-        "client": { "type": "string", "format": "uuid" }, "unit": text(), "licence": text(),
-        "on": { "type": "string", "format": "date" }, "reason": text(),
-        "dry_run": { "type": "boolean" },
-    } })
-}
-
-/// A rule pack that is proposed.
-fn proposal() -> Value {
-    json!({ "type": "object", "required": ["document"], "properties": {
-        "document": { "type": "object" },
-        "signature": { "type": "string", "pattern": "^[0-9a-f]{128}$" },
-        "signer": { "type": "string", "pattern": "^[0-9a-f]{16}$" },
-    } })
-}
-
-/// What is tried and on which days: a document, or a draft by region and version.
-fn trial() -> Value {
-    json!({ "type": "object", "required": ["from", "to"], "properties": {
-        "document": { "type": "object" },
-        "region": { "type": "string" },
-        "version": { "type": "integer" },
-        "from": { "type": "string", "format": "date" },
-        "to": { "type": "string", "format": "date" },
-    } })
-}
-
 fn parameters(route: &Route, path: &str, kind: Option<Kind>) -> Vec<Value> {
     let mut list = Vec::new();
-    let mut add = |name: &str, place: &str, required: bool, schema: Value| {
-        list.push(json!({ "name": name, "in": place, "required": required, "schema": schema }));
-    };
     for name in ["id", "file", "sha256", "region", "version"] {
         if path.contains(&format!("{{{name}}}")) {
-            let uuid = name == "id" && kind.is_some();
-            let schema = if uuid {
-                json!({ "type": "string", "format": "uuid" })
-            } else {
-                json!({ "type": "string" })
+            let schema = match name {
+                "id" if kind.is_some() => schema::uuid(),
+                "sha256" => schema::sha256(),
+                "region" => schema::wide(),
+                "version" => schema::count(),
+                _ => schema::text(),
             };
-            add(name, "path", true, schema);
+            list.push(routes::parameter("path", name, true, schema));
         }
     }
-    let text = || json!({ "type": "string" });
-    if kind.is_some() && route.method == "GET" {
-        add("unit", "query", true, text());
-        if !path.contains("{id}") {
-            for name in ["station", "village", "author", "state"] {
-                add(name, "query", false, text());
-            }
-            for name in ["from", "to", "after"] {
-                add(name, "query", false, json!({ "type": "integer" }));
-            }
-            add(
-                "limit",
-                "query",
-                false,
-                json!({ "type": "integer", "maximum": 200 }),
-            );
+    let more = match kind {
+        Some(_) => routes::asked_of(route.method, path.contains("{id}")),
+        None => {
+            let named = format!("{} {path}", route.method);
+            let all = routes::asked().into_iter().chain(station::asked());
+            let mut asked = all.filter(|(key, _)| *key == named);
+            asked.next().map(|(_, list)| list).unwrap_or_default()
         }
-    } else if kind.is_some() {
-        add("Idempotency-Key", "header", true, text());
-    }
-    if path == "/v1/photos/{sha256}" {
-        add("unit", "query", true, text());
-        add(
-            "as",
-            "query",
-            false,
-            json!({ "enum": ["thumb", "view", "original"] }),
-        );
-        add("reason", "query", false, text());
-    }
-    if path == "/v1/packs" && route.method == "GET" {
-        add("region", "query", true, text());
-    }
-    list.extend(of_reports(path));
-    list
-}
-
-/// One parameter of a query.
-fn query(name: &str, required: bool, schema: &Value) -> Value {
-    json!({ "name": name, "in": "query", "required": required, "schema": schema })
-}
-
-/// Parameters of the county's numbers.
-fn of_reports(path: &str) -> Vec<Value> {
-    let mut list = Vec::new();
-    let reports = [
-        "/v1/today",
-        "/v1/escalated",
-        "/v1/kpi",
-        "/v1/refusals/ledger",
-    ];
-    if reports.contains(&path) {
-        list.push(query("unit", true, &json!({ "type": "string" })));
-    }
-    if path == "/v1/kpi" {
-        list.push(query("year", true, &json!({ "type": "integer" })));
-        let month = json!({ "type": "integer", "minimum": 1, "maximum": 12 });
-        list.push(query("month", false, &month));
-    }
-    if path == "/v1/escalated" {
-        list.push(query("after", false, &json!({ "type": "string" })));
-        let limit = json!({ "type": "integer", "minimum": 1, "maximum": LIST_ROWS_MAX });
-        list.push(query("limit", false, &limit));
-    }
-    if path == "/v1/refusals/ledger" {
-        let month = || json!({ "type": "string", "pattern": "^[0-9]{4}-[0-9]{2}$" });
-        list.extend(["from", "to"].map(|name| query(name, true, &month())));
-    }
+    };
+    list.extend(more);
     list
 }
 
@@ -331,7 +246,6 @@ fn schemas() -> Map<String, Value> {
         Password,
         SecondFactor,
         Code,
-        Problem,
         WeChatSignIn,
         WeChatCode,
         Consent
@@ -346,7 +260,10 @@ fn schemas() -> Map<String, Value> {
     );
     for (_, kind) in COLLECTIONS {
         all.insert(kind.name().to_owned(), object(tree::of(*kind)));
+        all.extend(shapes::of_kind(kind.name()));
     }
+    let by_hand = shapes::shapes().into_iter();
+    all.extend(by_hand.map(|(name, schema)| (name.to_owned(), schema)));
     all
 }
 

@@ -16,7 +16,7 @@ use xiangyi_proto::problem;
 use xiangyi_proto::region;
 use xiangyi_proto::role::Role;
 
-use super::query;
+use super::{evidence, query};
 use crate::app::App;
 use crate::blobs::Key;
 use crate::caller::Caller;
@@ -27,30 +27,36 @@ use crate::store::{photos, reads};
 
 /// Characters of a reason.
 const REASON_CHARS_MAX: usize = 200;
+/// The form that is made on demand.
+const EVIDENCE: &str = "evidence";
 
 /// The query of a reading.
 #[derive(Debug, Deserialize)]
 pub struct Asked {
     /// `thumb`, `view` or `original`; `view` when absent.
     #[serde(rename = "as")]
-    form: Option<String>,
+    pub(super) form: Option<String>,
     /// The unit of the record; its first six digits are the shard.
     unit: Option<String>,
     /// Why a reviewer reads it.
-    reason: Option<String>,
+    pub(super) reason: Option<String>,
+    /// The record whose strip is meant.
+    pub(super) record: Option<String>,
+    /// The code of a strip, to be checked.
+    pub(super) code: Option<String>,
 }
 
 /// A reading that is understood.
-struct Wanted {
-    shard: i64,
-    hash: [u8; 32],
-    sha256: String,
-    form: Form,
-    reason: Option<String>,
+pub(super) struct Wanted {
+    pub(super) shard: i64,
+    pub(super) hash: [u8; 32],
+    pub(super) sha256: String,
+    pub(super) form: Form,
+    pub(super) reason: Option<String>,
 }
 
 /// By what right somebody reads.
-enum Right {
+pub(super) enum Right {
     Owner,
     /// A record in the mailbox.
     Mailbox,
@@ -72,6 +78,9 @@ pub async fn read(
     asked: Result<Query<Asked>, QueryRejection>,
 ) -> Result<Response, ApiError> {
     let Query(asked) = asked.map_err(|rejection| query::fault(&rejection))?;
+    if asked.form.as_deref() == Some(EVIDENCE) {
+        return evidence::read(&app, &caller, sha256, asked).await;
+    }
     let wanted = wanted(sha256, asked)?;
     let right = right(&app, &caller, &wanted).await?;
     let rendition = match (wanted.form, &right) {
@@ -98,7 +107,7 @@ pub async fn read(
     Ok((headers, bytes).into_response())
 }
 
-fn wanted(sha256: String, asked: Asked) -> Result<Wanted, ApiError> {
+pub(super) fn wanted(sha256: String, asked: Asked) -> Result<Wanted, ApiError> {
     let wrong = |pointer, code| ApiError::new(problem::INVALID_PARAMETER).at(pointer, code);
     let hash = tus::hash(&sha256).ok_or(ApiError::new(problem::NOT_FOUND))?;
     let unit = asked.unit.ok_or_else(|| wrong("/unit", "required"))?;
@@ -121,7 +130,7 @@ fn wanted(sha256: String, asked: Asked) -> Result<Wanted, ApiError> {
 }
 
 /// By what right the caller reads, or that nothing is there.
-async fn right(app: &App, caller: &Caller, wanted: &Wanted) -> Result<Right, ApiError> {
+pub(super) async fn right(app: &App, caller: &Caller, wanted: &Wanted) -> Result<Right, ApiError> {
     let (shard, hash) = (wanted.shard, &wanted.hash);
     let mut tx = app.db.read().await?;
     let own = photos::by_owner(&mut tx, shard, hash, &caller.person).await?;
@@ -156,7 +165,7 @@ async fn original(app: &App, wanted: &Wanted) -> Result<(Bytes, String), ApiErro
 }
 
 /// A rendition, or nothing while it is being made.
-async fn small(
+pub(super) async fn small(
     app: &App,
     wanted: &Wanted,
     rendition: Rendition,
@@ -173,7 +182,7 @@ async fn small(
     Ok(None)
 }
 
-async fn noted(
+pub(super) async fn noted(
     app: &App,
     caller: &Caller,
     wanted: &Wanted,

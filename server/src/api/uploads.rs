@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 use xiangyi_proto::limits::{
     GRANT_GRACE_HOURS, PHOTO_BYTES_MAX, UPLOAD_DAY_BYTES_MAX, UPLOAD_DAYS, UPLOADS_OPEN_MAX,
 };
-use xiangyi_proto::photo::{TUS_EXTENSIONS, TUS_VERSION};
+use xiangyi_proto::photo::{TUS_CHECKSUMS, TUS_EXTENSIONS, TUS_VERSION};
 use xiangyi_proto::problem;
 use xiangyi_proto::time::{DAY_MS, HOUR_MS};
 
@@ -21,7 +21,7 @@ use crate::photos::receive;
 use crate::photos::tus::{self, Announcement, Fault};
 use crate::problem::ApiError;
 use crate::store::uploads::{self, NewUpload, UploadRow};
-use crate::store::{StoreError, Tx, photos};
+use crate::store::{StoreError, Tx, people, photos};
 
 const OFFSET: &str = "upload-offset";
 const LENGTH: &str = "upload-length";
@@ -47,6 +47,8 @@ pub async fn options() -> Response {
     let headers = response.headers_mut();
     headers.insert("tus-version", HeaderValue::from_static(TUS_VERSION));
     headers.insert("tus-extension", HeaderValue::from_static(TUS_EXTENSIONS));
+    let checksums = HeaderValue::from_static(TUS_CHECKSUMS);
+    headers.insert("tus-checksum-algorithm", checksums);
     headers.insert("tus-max-size", HeaderValue::from(PHOTO_BYTES_MAX as u64));
     response
 }
@@ -103,8 +105,27 @@ fn resumable(answer: Result<Response, ApiError>) -> Response {
 async fn created(app: &App, caller: &Caller, headers: &HeaderMap) -> Result<Response, ApiError> {
     tus::speaks(headers)?;
     let asked = tus::announcement(headers)?;
+    let upload = announced(app, caller, &asked).await?;
+    let offset = receive::offset(app, &upload).await?;
+    let mut response = StatusCode::CREATED.into_response();
+    let headers = response.headers_mut();
+    let place = format!("/v1/photos/uploads/{}", upload.id);
+    headers.insert(header::LOCATION, ascii(&place));
+    tell(headers, &upload, offset);
+    Ok(response)
+}
+
+/// Notes an announcement, however it came; its upload as it stands.
+///
+/// # Errors
+/// When the caller may not send it, or has sent too much.
+pub async fn announced(
+    app: &App,
+    caller: &Caller,
+    asked: &Announcement,
+) -> Result<UploadRow, ApiError> {
     let now = app.clock.now();
-    let (id, shard) = (upload_id(&asked, &caller.person), asked.shard.0);
+    let (id, shard) = (upload_id(asked, &caller.person), asked.shard.0);
     let new = NewUpload {
         id: &id,
         shard,
@@ -116,7 +137,7 @@ async fn created(app: &App, caller: &Caller, headers: &HeaderMap) -> Result<Resp
         expires_at: now + UPLOAD_DAYS * DAY_MS,
     };
     let mut tx = app.db.write().await?;
-    if !may_send(&mut tx, caller, &asked, now).await? {
+    if !may_send(&mut tx, caller, asked, now).await? {
         return Err(ApiError::new(problem::FORBIDDEN));
     }
     let sent = photos::by_owner(&mut tx, shard, &asked.hash, &caller.person).await?;
@@ -128,14 +149,7 @@ async fn created(app: &App, caller: &Caller, headers: &HeaderMap) -> Result<Resp
     }
     let upload = uploads::by_id(&mut tx, &id).await?;
     tx.commit().await?;
-    let upload = upload.ok_or(ApiError::new(problem::UPLOAD_GONE))?;
-    let offset = receive::offset(app, &upload).await?;
-    let mut response = StatusCode::CREATED.into_response();
-    let headers = response.headers_mut();
-    let place = format!("/v1/photos/uploads/{id}");
-    headers.insert(header::LOCATION, ascii(&place));
-    tell(headers, &upload, offset);
-    Ok(response)
+    upload.ok_or(ApiError::new(problem::UPLOAD_GONE))
 }
 
 /// Refuses an announcement beyond what one person may have under way and have sent in a day: what
@@ -150,6 +164,8 @@ async fn within_quota(
     if uploads::by_id(tx, new.id).await?.is_some() {
         return Ok(());
     }
+    // One after the other: two that count at the same moment would both find room.
+    people::in_turn(tx, &caller.person).await?;
     let (open, announced) = uploads::under_way(tx, &caller.person, now).await?;
     let sent = photos::sent_since(tx, &caller.person, now - DAY_MS).await?;
     if open >= UPLOADS_OPEN_MAX || announced + sent + new.length > UPLOAD_DAY_BYTES_MAX {
@@ -213,6 +229,7 @@ async fn appended(
 ) -> Result<Response, ApiError> {
     tus::speaks(headers)?;
     let offset = tus::offset(headers)?;
+    let sum = tus::checksum(headers)?;
     let upload = own(app, caller, id).await?;
     if offset != receive::offset(app, &upload).await? {
         return Err(ApiError::new(problem::UPLOAD_OFFSET));
@@ -225,7 +242,7 @@ async fn appended(
     let offset = if upload.is_complete() {
         offset
     } else {
-        receive::append(app, upload.clone(), offset, body).await?
+        receive::append(app, upload.clone(), offset, sum, body).await?
     };
     let mut response = StatusCode::NO_CONTENT.into_response();
     tell(response.headers_mut(), &upload, offset);

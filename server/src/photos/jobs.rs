@@ -5,15 +5,15 @@
 
 use std::time::Duration;
 
-use axum::body::Bytes;
 use xiangyi_proto::photo::Mime;
 use xiangyi_proto::time::{DAY_MS, MINUTE_MS};
 
-use super::{complete, rendition};
+use super::{Spoilt, complete, rendition, sweep};
 use crate::app::App;
 use crate::blobs::Key;
 use crate::store::photo_jobs::{self, JobRow, What};
-use crate::store::{StoreError, photos, throttle, uploads};
+use crate::store::{StoreError, photos, throttle};
+use crate::tasks;
 use crate::writer::NoAnswer;
 
 /// How often jobs are looked at when nobody rings.
@@ -22,8 +22,8 @@ const EVERY: Duration = Duration::from_secs(1);
 const SWEEP_EVERY: Duration = Duration::from_secs(600);
 /// Jobs of one look.
 const JOBS_MAX: i64 = 16;
-/// Uploads of one sweep.
-const SWEEP_MAX: i64 = 500;
+/// How often blobs without a photograph are looked for.
+const BLOBS_EVERY: Duration = Duration::from_secs(86_400);
 /// How long a claim holds: the largest picture takes seconds.
 const CLAIM_MS: i64 = 2 * MINUTE_MS;
 /// Tries before a picture is parked.
@@ -36,6 +36,9 @@ pub async fn run(app: App) {
     let mut tick = tokio::time::interval(EVERY);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut broom = tokio::time::interval(SWEEP_EVERY);
+    let mut spring = tokio::time::interval(BLOBS_EVERY);
+    // Not in the moment of a start.
+    spring.reset();
     loop {
         tokio::select! {
             _ = tick.tick() => {}
@@ -44,15 +47,31 @@ pub async fn run(app: App) {
                 if let Err(error) = forget_tries(&app).await {
                     tracing::warn!(%error, "old tries to sign in could not be swept");
                 }
-                if let Err(error) = sweep(&app).await {
+                if let Err(error) = sweep::expired(&app).await {
                     tracing::warn!(%error, "expired uploads could not be swept");
                 }
+                if let Err(error) = sweep::staged(&app).await {
+                    tracing::warn!(%error, "staged files could not be swept");
+                }
             }
+            _ = spring.tick() => tidy_up(&app),
         }
         if let Err(error) = run_due(&app).await {
             tracing::warn!(%error, "jobs about photographs could not be read");
         }
     }
+}
+
+/// Looks through the whole store, beside the jobs.
+fn tidy_up(app: &App) {
+    let app = app.clone();
+    tasks::spawn("sweep", async move {
+        match sweep::blobs(&app).await {
+            Ok(0) => {}
+            Ok(count) => tracing::info!(count, "blobs without a photograph were removed"),
+            Err(error) => tracing::warn!(%error, "the store could not be swept"),
+        }
+    });
 }
 
 /// Runs every job that is due; gives how many there were.
@@ -137,15 +156,14 @@ async fn renditions(app: &App, job: &JobRow) -> Result<(), Fault> {
     let original = original.ok_or(Fault::Picture("no-blob"))?;
     let made = app
         .darkroom
-        .develop(move || rendition::make(&original, mime));
-    let made = made.await.ok_or(Fault::Picture("panicked"))?;
+        .develop(move || rendition::develop(&original, mime));
+    let made = made.await.map_err(|spoilt| match spoilt {
+        Spoilt::Panicked => Fault::Picture("panicked"),
+        Spoilt::TooLong => Fault::Picture("too-long"),
+    })?;
     let made = made.map_err(|_| Fault::Picture("undecodable"))?;
-    for (rendition, bytes) in made {
-        let key = Key::rendition(job.shard, &sha256, rendition);
-        let put = app.blobs.put(&key, Bytes::from(bytes)).await;
-        put.map_err(|_| Fault::Passing("no-store"))?;
-    }
-    Ok(())
+    let stored = complete::store(app, job.shard, &job.sha256, made.renditions).await;
+    stored.map_err(|_| Fault::Passing("no-store"))
 }
 
 /// Takes tries to sign in away that count no longer; strangers make a row with every number.
@@ -153,27 +171,6 @@ async fn forget_tries(app: &App) -> Result<(), StoreError> {
     let mut tx = app.db.write().await?;
     throttle::sweep(&mut tx, app.clock.now() - DAY_MS).await?;
     tx.commit().await
-}
-
-/// Takes expired uploads away, file before row; gives how many there were.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn sweep(app: &App) -> Result<usize, StoreError> {
-    let now = app.clock.now();
-    let mut tx = app.db.read().await?;
-    let expired = uploads::expired(&mut tx, now, SWEEP_MAX).await?;
-    drop(tx);
-    for id in &expired {
-        if app.staging.remove(id).await.is_err() {
-            tracing::warn!("the file of an expired upload could not be removed");
-            continue;
-        }
-        let mut tx = app.db.write().await?;
-        uploads::remove_expired(&mut tx, id, now).await?;
-        tx.commit().await?;
-    }
-    Ok(expired.len())
 }
 
 #[cfg(test)]

@@ -6,13 +6,14 @@
 
 use std::time::Duration;
 
-use axum::body::{Body, BodyDataStream};
+use axum::body::{Body, BodyDataStream, Bytes};
 use futures::StreamExt;
 use tokio::sync::oneshot;
 use xiangyi_proto::problem;
 
 use super::complete;
 use super::staging::Staged;
+use super::tus::Checksum;
 use crate::app::App;
 use crate::problem::ApiError;
 use crate::store::uploads::{self, UploadRow};
@@ -46,12 +47,13 @@ pub async fn append(
     app: &App,
     upload: UploadRow,
     offset: i64,
+    sum: Option<Checksum>,
     body: Body,
 ) -> Result<i64, ApiError> {
     let (reply, answer) = oneshot::channel();
     let task_app = app.clone();
     tasks::spawn("append", async move {
-        let appended = appended(&task_app, &upload, offset, body).await;
+        let appended = appended(&task_app, &upload, offset, sum, body).await;
         // A phone that hung up asks for the offset when it comes back.
         let _ = reply.send(appended);
     });
@@ -59,7 +61,13 @@ pub async fn append(
     answer.await.map_err(gone)?
 }
 
-async fn appended(app: &App, upload: &UploadRow, offset: i64, body: Body) -> Result<i64, ApiError> {
+async fn appended(
+    app: &App,
+    upload: &UploadRow,
+    offset: i64,
+    mut sum: Option<Checksum>,
+    body: Body,
+) -> Result<i64, ApiError> {
     let mut tx = app.db.write().await?;
     let fenced = uploads::fence(&mut tx, &upload.id).await?;
     tx.commit().await?;
@@ -68,7 +76,12 @@ async fn appended(app: &App, upload: &UploadRow, offset: i64, body: Body) -> Res
     if staged.at() != offset {
         return Err(ApiError::new(problem::UPLOAD_OFFSET));
     }
-    drain(app, upload, fence, &mut staged, body.into_data_stream()).await?;
+    let chunks = body.into_data_stream();
+    drain(app, upload, fence, &mut staged, &mut sum, chunks).await?;
+    if sum.is_some_and(|sum| !sum.holds()) {
+        // The row still says where the chunk began, and the next append cuts the file off there.
+        return Err(ApiError::new(problem::UPLOAD_CHECKSUM));
+    }
     if staged.at() < upload.length {
         keep(app, upload, fence, &mut staged).await?;
     } else {
@@ -78,12 +91,14 @@ async fn appended(app: &App, upload: &UploadRow, offset: i64, body: Body) -> Res
     Ok(staged.at())
 }
 
-/// Writes chunks until the body ends, breaks or falls silent.
+/// Writes chunks until the body ends, breaks or falls silent. With a checksum nothing is durable
+/// before it was compared.
 async fn drain(
     app: &App,
     upload: &UploadRow,
     fence: i64,
     staged: &mut Staged,
+    sum: &mut Option<Checksum>,
     mut chunks: BodyDataStream,
 ) -> Result<(), ApiError> {
     let mut kept = staged.at();
@@ -93,12 +108,40 @@ async fn drain(
             return Err(ApiError::new(problem::PHOTO_HASH_MISMATCH));
         }
         staged.write(&chunk).await?;
+        if let Some(sum) = sum {
+            sum.update(&chunk);
+            continue;
+        }
         if staged.at() - kept >= STEP && staged.at() < upload.length {
             keep(app, upload, fence, staged).await?;
             kept = staged.at();
         }
     }
     Ok(())
+}
+
+/// Takes a photograph that came whole, under the fence of an append, without staging it.
+///
+/// # Errors
+/// When another append takes over, or it is no photograph.
+pub async fn at_once(app: &App, upload: UploadRow, bytes: Bytes) -> Result<(), ApiError> {
+    let (reply, answer) = oneshot::channel();
+    let task_app = app.clone();
+    tasks::spawn("append", async move {
+        let done = fenced(&task_app, &upload, bytes).await;
+        // A phone that hung up sends the same again.
+        let _ = reply.send(done);
+    });
+    let gone = |_| ApiError::new(problem::SERVER_FAULT);
+    answer.await.map_err(gone)?
+}
+
+async fn fenced(app: &App, upload: &UploadRow, bytes: Bytes) -> Result<(), ApiError> {
+    let mut tx = app.db.write().await?;
+    let fenced = uploads::fence(&mut tx, &upload.id).await?;
+    tx.commit().await?;
+    let (fence, _) = fenced.ok_or(ApiError::new(problem::UPLOAD_LOCKED))?;
+    complete::whole(app, upload, fence, bytes).await
 }
 
 /// Makes what arrived durable, first the file, then the row.

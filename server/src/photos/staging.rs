@@ -125,6 +125,19 @@ impl Staging {
         Ok(fs::read(self.path(id)).await?)
     }
 
+    /// Uploads whose file is here.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub async fn ids(&self) -> Result<Vec<String>, StagingError> {
+        let mut entries = fs::read_dir(&self.folder).await?;
+        let mut ids = Vec::new();
+        while let Some(entry) = entries.next_entry().await? {
+            ids.extend(entry.file_name().into_string());
+        }
+        Ok(ids)
+    }
+
     /// Takes a file away; none is no fault.
     ///
     /// # Errors

@@ -3,6 +3,8 @@
 use axum::http::HeaderMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use sha1::Sha1;
+use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 use xiangyi_proto::ids::Shard;
 use xiangyi_proto::limits::PHOTO_BYTES_MAX;
@@ -47,7 +49,11 @@ pub fn speaks(headers: &HeaderMap) -> Result<(), Fault> {
 /// What is announced by the headers of a creation.
 pub fn announcement(headers: &HeaderMap) -> Result<Announcement, Fault> {
     let length = length(headers)?;
-    let said = metadata(headers)?;
+    sound(metadata(headers)?, length)
+}
+
+/// What is announced by words, wherever they stand.
+pub fn sound(said: Announced, length: i64) -> Result<Announcement, Fault> {
     let mime = Mime::parse(&said.mime).ok_or(Fault::Mime)?;
     let hash = hash(&said.sha256).ok_or(Fault::Field("/sha256", "bad-id"))?;
     let shard = region::shard_of(&said.unit).ok_or(Fault::Field("/unit", "bad-region"))?;
@@ -77,6 +83,48 @@ fn length(headers: &HeaderMap) -> Result<i64, Fault> {
         return Err(Fault::Field("/upload-length", "out-of-range"));
     }
     Ok(length)
+}
+
+/// What a sender says of a chunk, to be compared with what came.
+#[derive(Debug, Clone)]
+pub enum Checksum {
+    Sha1(Sha1, Vec<u8>),
+    Sha256(Sha256, Vec<u8>),
+}
+
+impl Checksum {
+    /// Takes in what came.
+    pub fn update(&mut self, bytes: &[u8]) {
+        match self {
+            Self::Sha1(hash, _) => hash.update(bytes),
+            Self::Sha256(hash, _) => hash.update(bytes),
+        }
+    }
+
+    /// Whether all that came is what was sent.
+    pub fn holds(self) -> bool {
+        match self {
+            Self::Sha1(hash, said) => hash.finalize()[..] == said[..],
+            Self::Sha256(hash, said) => hash.finalize()[..] == said[..],
+        }
+    }
+}
+
+/// `Upload-Checksum`: an algorithm and a base64 value.
+pub fn checksum(headers: &HeaderMap) -> Result<Option<Checksum>, Fault> {
+    const AT: &str = "/upload-checksum";
+    if !headers.contains_key("upload-checksum") {
+        return Ok(None);
+    }
+    let wrong = Fault::Field(AT, "wrong-type");
+    let said = text(headers, "upload-checksum").and_then(|said| said.trim().split_once(' '));
+    let (algorithm, value) = said.ok_or(wrong)?;
+    let value = STANDARD.decode(value.trim()).map_err(|_| wrong)?;
+    match algorithm {
+        "sha1" => Ok(Some(Checksum::Sha1(Sha1::new(), value))),
+        "sha256" => Ok(Some(Checksum::Sha256(Sha256::new(), value))),
+        _ => Err(Fault::Field(AT, "unknown-code")),
+    }
 }
 
 /// The offset at which a chunk begins, from the headers of an append.
@@ -240,6 +288,24 @@ mod tests {
         assert_eq!(speaks(&headers(&[("tus-resumable", "1.0.0")])), Ok(()));
         let plain = headers(&[("content-type", "image/jpeg"), ("upload-offset", "12")]);
         assert_eq!(offset(&plain), Err(Fault::Chunk));
+    }
+
+    #[test]
+    fn a_checksum_is_read_and_compared() {
+        let of = |said: &str| checksum(&headers(&[("upload-checksum", said)]));
+        // The vector of the tus specification.
+        let mut sum = of("sha1 Kq5sNclPz7QV2+lfQIuc6R7oRu0=")
+            .expect("read")
+            .expect("there");
+        sum.update(b"hello ");
+        let cut = sum.clone();
+        sum.update(b"world");
+        assert!(sum.holds() && !cut.holds());
+        let wrong = |code| Some(Fault::Field("/upload-checksum", code));
+        assert_eq!(of("md5 Kq5s").err(), wrong("unknown-code"));
+        assert_eq!(of("sha1").err(), wrong("wrong-type"));
+        assert_eq!(of("sha1 ***").err(), wrong("wrong-type"));
+        assert!(checksum(&headers(&[])).expect("none").is_none());
     }
 
     #[test]

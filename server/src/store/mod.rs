@@ -11,6 +11,7 @@ pub mod bulk;
 pub mod chain;
 pub mod copy;
 pub mod dialect;
+pub mod evidence;
 pub mod feed;
 pub mod keys;
 pub mod lists;

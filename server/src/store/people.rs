@@ -35,6 +35,19 @@ pub async fn by_id(tx: &mut Tx, id: &str) -> Result<Option<PersonRow>, StoreErro
         .await)?)
 }
 
+/// Changes nothing; the row is this transaction's until it ends, on either engine.
+const IN_TURN: &str = "UPDATE person SET id = id WHERE id = $1";
+
+/// Waits until no other transaction has this person's turn, and takes it.
+pub async fn in_turn(tx: &mut Tx, id: &str) -> Result<(), StoreError> {
+    on!(tx, |c| sqlx::query(IN_TURN)
+        .bind(id)
+        .execute(c)
+        .await
+        .map(drop))?;
+    Ok(())
+}
+
 const NAMES: super::dialect::Dual =
     super::batch::in_texts!("SELECT id, name", "person WHERE $1 = $1 AND id = k0");
 

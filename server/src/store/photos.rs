@@ -17,10 +17,17 @@ pub struct PhotoRow {
     /// Upright.
     pub width: i64,
     pub height: i64,
+    /// What the camera wrote, sealed under the owner's key at `place`.
+    pub camera: Option<Vec<u8>>,
+}
+
+/// Where what a camera wrote is sealed.
+pub fn place(sha256: &[u8]) -> Vec<u8> {
+    [b"camera\0", sha256].concat()
 }
 
 const ADD: &str = "INSERT INTO photo (shard, sha256, owner, bytes, mime, state, width, height, \
-     stored_at) VALUES ($1, $2, $3, $4, $5, 'complete', $6, $7, $8) \
+     stored_at, camera) VALUES ($1, $2, $3, $4, $5, 'complete', $6, $7, $8, $9) \
      ON CONFLICT (shard, sha256, owner) DO NOTHING";
 
 /// Notes a complete photograph; its blob must be durable.
@@ -40,6 +47,7 @@ pub async fn add(
         .bind(photo.width)
         .bind(photo.height)
         .bind(now)
+        .bind(photo.camera.as_deref())
         .execute(c)
         .await
         .map(drop))?;
@@ -47,7 +55,7 @@ pub async fn add(
 }
 
 /// Index: the primary key of `photo`.
-const BY_OWNER: &str = "SELECT owner, bytes, mime, width, height FROM photo \
+const BY_OWNER: &str = "SELECT owner, bytes, mime, width, height, camera FROM photo \
      WHERE shard = $1 AND sha256 = $2 AND owner = $3 AND state = 'complete'";
 
 /// A person's own photograph.
@@ -147,4 +155,65 @@ pub async fn is_readable(
         .fetch_optional(c)
         .await)?;
     Ok(record.is_some())
+}
+
+/// Index: the primary key of `photo`.
+const SENT_BY: &str = "SELECT owner, bytes, mime, width, height, camera FROM photo \
+     WHERE shard = $1 AND sha256 = $2 AND state = 'complete' ORDER BY owner LIMIT $3";
+
+/// Everybody's row of one photograph.
+pub async fn sent_by(
+    tx: &mut Tx,
+    shard: i64,
+    sha256: &[u8],
+    limit: i64,
+) -> Result<Vec<PhotoRow>, StoreError> {
+    Ok(on!(tx, |c| sqlx::query_as(SENT_BY)
+        .bind(shard)
+        .bind(sha256)
+        .bind(limit)
+        .fetch_all(c)
+        .await)?)
+}
+
+/// Index: the primary key of `photo_ref`.
+const SHOWN_IN: &str = "SELECT record, author FROM photo_ref \
+     WHERE shard = $1 AND sha256 = $2 ORDER BY record LIMIT $3";
+
+/// Records that declare a photograph, with their authors.
+pub async fn shown_in(
+    tx: &mut Tx,
+    shard: i64,
+    sha256: &[u8],
+    limit: i64,
+) -> Result<Vec<(Uuid, String)>, StoreError> {
+    let rows: Vec<(Vec<u8>, String)> = on!(tx, |c| sqlx::query_as(SHOWN_IN)
+        .bind(shard)
+        .bind(sha256)
+        .bind(limit)
+        .fetch_all(c)
+        .await)?;
+    let read = |(record, author): (Vec<u8>, String)| Ok((load::id(&record)?, author));
+    rows.into_iter().map(read).collect()
+}
+
+/// Index: the primary keys of `photo_ref` and `photo`.
+const VOUCHES: &str = "SELECT r.record FROM photo_ref r JOIN photo p ON p.shard = r.shard \
+     AND p.sha256 = r.sha256 AND p.owner = r.author AND p.state = 'complete' \
+     WHERE r.shard = $1 AND r.sha256 = $2 AND r.record = $3";
+
+/// Says whether this record shows the photograph and its author has sent it.
+pub async fn vouches(
+    tx: &mut Tx,
+    shard: i64,
+    sha256: &[u8],
+    record: Uuid,
+) -> Result<bool, StoreError> {
+    let found: Option<Vec<u8>> = on!(tx, |c| sqlx::query_scalar(VOUCHES)
+        .bind(shard)
+        .bind(sha256)
+        .bind(record.as_bytes().as_slice())
+        .fetch_optional(c)
+        .await)?;
+    Ok(found.is_some())
 }

@@ -207,3 +207,16 @@ pub async fn remove_expired(tx: &mut Tx, id: &str, now: i64) -> Result<(), Store
         .map(drop))?;
     Ok(())
 }
+
+/// A sweep asks for a handful a day; no index leads to the hash.
+const ANY_OF: &str = "SELECT id FROM photo_upload WHERE shard = $1 AND sha256 = $2 LIMIT 1";
+
+/// Says whether anybody's upload of these bytes is known, whatever its state.
+pub async fn is_any_of(tx: &mut Tx, shard: i64, sha256: &[u8]) -> Result<bool, StoreError> {
+    let id: Option<String> = on!(tx, |c| sqlx::query_scalar(ANY_OF)
+        .bind(shard)
+        .bind(sha256)
+        .fetch_optional(c)
+        .await)?;
+    Ok(id.is_some())
+}

@@ -7,6 +7,7 @@
 
 pub mod floor;
 pub mod phones;
+pub mod pictures;
 pub mod report;
 pub mod rush;
 pub mod server;
@@ -33,6 +34,7 @@ pub enum What {
     Sync,
     Poll,
     Rush,
+    Photos,
     All,
 }
 
@@ -75,6 +77,12 @@ pub async fn run(ask: &Ask) -> Result<Vec<Row>, Fault> {
     // Before the first database: figures without synced commits would be worth nothing.
     crate::cluster::sync_data();
     let mut rows = Vec::new();
+    if ask.wants(What::Photos) {
+        keep(&mut rows, pictures::develop(ask.span)?);
+        if let Some(row) = pictures::vips(ask.span)? {
+            keep(&mut rows, row);
+        }
+    }
     for engine in ask.engines.iter().copied() {
         keep(&mut rows, works::rest(engine).await?);
         if ask.wants(What::Push) {
@@ -85,6 +93,9 @@ pub async fn run(ask: &Ask) -> Result<Vec<Row>, Fault> {
         }
         if ask.wants(What::Poll) {
             keep(&mut rows, works::poll(engine, ask.span).await?);
+        }
+        if ask.wants(What::Photos) {
+            keep(&mut rows, pictures::upload(engine, ask.span).await?);
         }
         if ask.wants(What::Rush) {
             keep(&mut rows, rush::rush(engine).await?);

@@ -12,6 +12,7 @@ use flate2::read::GzDecoder;
 use reqwest::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE};
 use serde_json::Value;
 use serde_json::value::to_raw_value;
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
 use xiangyi_proto::account::{Registered, SignIn, SignedIn};
 use xiangyi_proto::exchange::{
@@ -133,6 +134,61 @@ impl Line {
             self.phone(&tokens[worker], worker)
         });
         futures::future::try_join_all(phones).await
+    }
+}
+
+/// Somebody who sends photographs.
+#[derive(Debug)]
+pub struct Sender {
+    line: Line,
+    token: Arc<str>,
+    unit: String,
+}
+
+impl Sender {
+    /// A worker of the demo, two a station.
+    pub fn new(line: &Line, token: &Arc<str>, worker: usize) -> Self {
+        Self {
+            line: line.clone(),
+            token: Arc::clone(token),
+            unit: super::visits::unit_of(worker),
+        }
+    }
+
+    /// One photograph in one form; its bytes and what the answer took.
+    ///
+    /// # Errors
+    /// When it is not taken.
+    pub async fn send(&self, jpeg: &[u8]) -> Result<(usize, Duration), Fault> {
+        const EDGE: &str = "----photograph";
+        let sha = hex::encode(Sha256::digest(jpeg));
+        let mut body = Vec::with_capacity(jpeg.len() + 1_024);
+        for (name, value) in [("sha256", sha.as_str()), ("unit", self.unit.as_str())] {
+            let part = format!(
+                "--{EDGE}\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"
+            );
+            body.extend_from_slice(part.as_bytes());
+        }
+        let head = format!(
+            "--{EDGE}\r\ncontent-disposition: form-data; name=\"file\"; filename=\"1.jpg\"\r\n\
+             content-type: image/jpeg\r\n\r\n"
+        );
+        body.extend_from_slice(head.as_bytes());
+        body.extend_from_slice(jpeg);
+        body.extend_from_slice(format!("\r\n--{EDGE}--\r\n").as_bytes());
+        let bytes = body.len();
+        let ask = self
+            .line
+            .http
+            .post(format!("{}/v1/photos/small", self.line.base));
+        let kind = format!("multipart/form-data; boundary={EDGE}");
+        let ask = ask
+            .bearer_auth(&self.token)
+            .header(CONTENT_TYPE, kind)
+            .body(body);
+        let began = super::now();
+        taken(ask.send().await?).await?;
+        Ok((bytes, began.elapsed()))
     }
 }
 

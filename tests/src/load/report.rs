@@ -15,6 +15,10 @@ use crate::engine::Engine;
 const HUNDRED_AIM: f64 = 0.5;
 /// At ×1 from 200 phones, so many times one connection that commits one record at a time.
 const ONE_AIM: f64 = 3.0;
+/// CPU milliseconds of both renditions of 12 megapixels; more than the second is a fault.
+const DEVELOP_AIM: (f64, f64) = (60.0, 130.0);
+/// Photographs of 200 KB a second, and CPU milliseconds of one.
+const UPLOAD_AIM: (f64, f64) = (500.0, 1.5);
 /// Memory at rest.
 const REST_MB_AIM: f64 = 40.0;
 
@@ -143,6 +147,18 @@ fn aim(row: &Row) -> Option<String> {
             let ratio = row.ratio?;
             let aim = format!("at least {ONE_AIM} times one record a commit");
             (ratio >= ONE_AIM, ratio, aim)
+        }
+        ("develop 12 MP", ..) => {
+            let ms = short(row.cpu_ms_per_1000? / 1_000.0)?;
+            let (aim, most) = DEVELOP_AIM;
+            let aim = format!("at most {aim} ms a picture, {most} as the bound");
+            (ms <= DEVELOP_AIM.0, ms, aim)
+        }
+        ("upload", ..) => {
+            let (per_s, ms) = (row.per_s?, row.cpu_ms_per_1000? / 1_000.0);
+            let (rate, most) = UPLOAD_AIM;
+            let aim = format!("at least {rate} a second at {most} ms; one took {ms:.1} ms");
+            (per_s >= rate && ms <= most, per_s, aim)
         }
         ("rest", ..) => {
             let mb = row.rss_mb?;

@@ -146,6 +146,16 @@ impl Stat {
     }
 }
 
+/// Processor time of this process, and of its children that ended.
+///
+/// # Errors
+/// When there is no `/proc`.
+pub fn own() -> Result<(Duration, Duration), Fault> {
+    let stat = Stat::of(std::process::id()).ok_or("there is no /proc")?;
+    let time = |ticks: u64| Ok::<_, Fault>(TICK * u32::try_from(ticks)?);
+    Ok((time(stat.ticks)?, time(stat.reaped)?))
+}
+
 /// Ticks of a process, of its children, and of those of its children that ended.
 fn family(head: u32) -> u64 {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();

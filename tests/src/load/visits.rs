@@ -54,6 +54,13 @@ pub struct Visit {
     pub body: Value,
 }
 
+/// The station of a worker of the demo.
+pub fn unit_of(worker: usize) -> String {
+    let regions = Regions::default();
+    let unit = regions.under(COUNTY, TOWNSHIP_DIGITS).nth(worker / 2);
+    unit.unwrap_or_else(|| COUNTY.to_owned())
+}
+
 impl Visits {
     /// A fresh start: the latest visit ends now.
     ///

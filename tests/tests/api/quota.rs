@@ -4,7 +4,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::Method;
 use xiangyi_proto::limits::{PHOTO_BYTES_MAX, UPLOAD_DAY_BYTES_MAX, UPLOADS_OPEN_MAX};
-use xiangyi_server::photos::jobs;
+use xiangyi_server::photos::sweep;
+use xiangyi_server::store::uploads;
 use xiangyi_tests::actor::{Actor, Reply, hash, send};
 use xiangyi_tests::harness::Harness;
 use xiangyi_tests::on_both;
@@ -63,11 +64,34 @@ on_both!(unfinished_uploads_have_a_number, |engine| {
         .problem(429, "upload-quota");
     // What was never sent is swept when its time is over.
     harness.clock.advance(7 * DAY_MS + 1);
-    let swept = jobs::sweep(&harness.app).await.expect("swept");
+    let swept = sweep::expired(&harness.app).await.expect("swept");
     assert_eq!(swept as i64, UPLOADS_OPEN_MAX + 1);
     let worker = harness.worker(1).await;
     assert_eq!(announce(&worker, 7, 1_000).await.status, 201);
 });
+
+on_both!(
+    announcements_of_one_moment_are_counted_one_by_one,
+    |engine| {
+        let harness = Harness::start(engine).await;
+        let worker = harness.worker(1).await;
+        let full = UPLOAD_DAY_BYTES_MAX / PHOTO_BYTES_MAX as i64;
+        let all = (0..full + 16).map(|number| announce(&worker, number, PHOTO_BYTES_MAX));
+        let told = futures::future::join_all(all).await;
+        let count = |status: u16| told.iter().filter(|reply| reply.status == status).count();
+        // Under load a line may be told to come again; never is there one too many.
+        assert_eq!(count(201) + count(429) + count(503), told.len());
+        assert!(count(201) as i64 <= full, "{} of {full}", count(201));
+        for number in 0..full + 16 {
+            announce(&worker, number, PHOTO_BYTES_MAX).await;
+        }
+        let mut tx = harness.app.db.read().await.expect("begin");
+        let (open, bytes) = uploads::under_way(&mut tx, "p-worker-01", harness.clock.now())
+            .await
+            .expect("read");
+        assert_eq!((open, bytes), (full, UPLOAD_DAY_BYTES_MAX));
+    }
+);
 
 on_both!(a_day_has_so_many_bytes, |engine| {
     let harness = Harness::start(engine).await;

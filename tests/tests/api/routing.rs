@@ -111,17 +111,29 @@ async fn every_answer_has_an_id_of_its_own() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pages_take_nothing_from_elsewhere_and_stand_in_no_frame() {
     let harness = Harness::start(Engine::Sqlite).await;
-    for page in ["/hub/", "/hub/hub.js", "/reference/", "/reference/reference.js"] {
+    for page in [
+        "/hub/",
+        "/hub/hub.js",
+        "/reference/",
+        "/reference/reference.js",
+    ] {
         let reply = harness.nobody().get(page).await;
         assert_eq!(reply.status, 200, "{page}");
         let policy = reply.header("content-security-policy");
-        for part in ["default-src 'self'", "frame-ancestors 'none'", "base-uri 'none'"] {
+        for part in [
+            "default-src 'self'",
+            "frame-ancestors 'none'",
+            "base-uri 'none'",
+        ] {
             assert!(policy.contains(part), "{page}: {policy}");
         }
         assert_eq!(reply.header("referrer-policy"), "no-referrer", "{page}");
         for far in ["http://", "https://", "<script>", "javascript:"] {
             let named = reply.text.replace("http://www.w3.org/", "");
-            assert!(page.ends_with(".js") || !named.contains(far), "{page} holds {far}");
+            assert!(
+                page.ends_with(".js") || !named.contains(far),
+                "{page} holds {far}"
+            );
         }
     }
 }

@@ -1,6 +1,15 @@
 //! Photographs by tus, on both engines and both stores: cut and resumed, checked, shown to those
 //! who may see them, and never with what the camera wrote beside the picture.
 
+mod about;
+mod chunks;
+mod client;
+mod evidence;
+mod nodes;
+mod outage;
+mod small;
+mod swept;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::{Method, StatusCode};
@@ -13,7 +22,7 @@ use xiangyi_tests::on_both;
 
 const UNIT: &str = "430121001";
 const VISIT: &str = "01920000-0000-7000-8000-0000000000e1";
-const ROADSIDE: &[u8] = include_bytes!("../data/photos/exif-roadside.jpg");
+const ROADSIDE: &[u8] = include_bytes!("../../data/photos/exif-roadside.jpg");
 /// How long a rendition may take; a loaded machine needs a tenth of it.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
 /// What `make.py` hides in the EXIF of the honest photographs.
@@ -155,8 +164,8 @@ on_both!(and_the_same_on_an_s3_server, |engine| {
 async fn what_is_no_photograph_is_told_so() {
     let harness = Harness::start(Engine::Sqlite).await;
     let worker = harness.worker(1).await;
-    let text: &[u8] = include_bytes!("../data/photos/not-a-photo.jpg");
-    let cut: &[u8] = include_bytes!("../data/photos/truncated.jpg");
+    let text: &[u8] = include_bytes!("../../data/photos/not-a-photo.jpg");
+    let cut: &[u8] = include_bytes!("../../data/photos/truncated.jpg");
     for (bytes, sha, status, code) in [
         (text, hash(text), 415, "photo-type"),
         (cut, hash(cut), 422, "photo-undecodable"),
