@@ -97,6 +97,8 @@ fn unread() -> StartError {
 type Lines = Vec<(usize, Vec<String>)>;
 
 fn separated(text: &str) -> Result<Lines, StartError> {
+    // The reader counts a line that ends in two characters before it has read the second.
+    let text = text.replace("\r\n", "\n");
     let header = text.lines().find(|line| !line.trim().is_empty());
     let header = header.unwrap_or_default();
     let count = |separator: &char| header.matches(*separator).count();

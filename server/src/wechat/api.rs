@@ -89,21 +89,7 @@ impl Api {
     }
 
     fn url(&self, path: &str, query: &[(&str, &str)]) -> String {
-        let mut url = format!("{}{path}", self.base);
-        for (number, (name, value)) in query.iter().enumerate() {
-            url.push(if number == 0 { '?' } else { '&' });
-            url.push_str(name);
-            url.push('=');
-            for byte in value.bytes() {
-                match byte {
-                    b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
-                        url.push(char::from(byte));
-                    }
-                    other => url.push_str(&format!("%{other:02X}")),
-                }
-            }
-        }
-        url
+        written(&self.base, path, query)
     }
 
     async fn call(&self, request: RequestBuilder) -> Result<Value, Fault> {
@@ -132,6 +118,25 @@ impl Api {
         let answer: Value = serde_json::from_slice(&body).map_err(|_| Fault::Passing("no JSON"))?;
         sorted(answer)
     }
+}
+
+/// An address with its query, every value written out.
+fn written(base: &str, path: &str, query: &[(&str, &str)]) -> String {
+    let mut url = format!("{base}{path}");
+    for (number, (name, value)) in query.iter().enumerate() {
+        url.push(if number == 0 { '?' } else { '&' });
+        url.push_str(name);
+        url.push('=');
+        for byte in value.bytes() {
+            match byte {
+                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
+                    url.push(char::from(byte));
+                }
+                other => url.push_str(&format!("%{other:02X}")),
+            }
+        }
+    }
+    url
 }
 
 /// Sorts an answer by its code; none, or 0, is a success.
@@ -185,11 +190,7 @@ mod tests {
 
     #[test]
     fn what_is_sent_in_an_address_is_written_out() {
-        let api = Api {
-            base: "http://h".to_owned(),
-            http: Client::new(),
-        };
-        let url = api.url("/p", &[("a", "x y&z"), ("b", "码")]);
+        let url = written("http://h", "/p", &[("a", "x y&z"), ("b", "码")]);
         assert_eq!(url, "http://h/p?a=x%20y%26z&b=%E7%A0%81");
     }
 }
