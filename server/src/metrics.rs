@@ -4,6 +4,8 @@
 //! Counters are taken where things happen, through the facade of the crate `metrics`, which costs
 //! next to nothing while nobody listens. What is a state is read when it is asked for.
 
+use std::time::Duration;
+
 use axum::extract::State;
 use axum::routing::get;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
@@ -15,6 +17,9 @@ use crate::tasks;
 
 /// Seconds: from a commit on a fast disk to the long poll of a phone.
 const BUCKETS: [f64; 10] = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0];
+
+/// How often samples are put into their buckets.
+const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 
 #[derive(Clone)]
 struct Told {
@@ -36,6 +41,7 @@ pub async fn start(app: &App, listen: Option<std::net::SocketAddr>) -> Result<()
     let listener = TcpListener::bind(listen)
         .await
         .map_err(|error| format!("cannot listen on {listen} for metrics: {error}"))?;
+    let upkeep = handle.clone();
     let told = Told {
         app: app.clone(),
         handle,
@@ -43,6 +49,14 @@ pub async fn start(app: &App, listen: Option<std::net::SocketAddr>) -> Result<()
     let router = axum::Router::new()
         .route("/metrics", get(metrics))
         .with_state(told);
+    tasks::spawn("metrics upkeep", async move {
+        let mut tick = tokio::time::interval(UPKEEP_EVERY);
+        loop {
+            tick.tick().await;
+            // Nobody may ask for hours; what was taken meanwhile must not pile up.
+            upkeep.run_upkeep();
+        }
+    });
     println!("metrics on http://{}", listener.local_addr()?);
     tasks::spawn("metrics", async move {
         if let Err(error) = axum::serve(listener, router).await {

@@ -58,9 +58,15 @@ pub fn admit_built(
     packs: &PackSet,
 ) -> Admitted {
     let digest = digest::content(&mutation);
-    let mut item = admitted(mutation, digest, Faults::default(), sender);
+    let mut faults = Faults::default();
+    if sent.len() > limits::ITEM_BYTES_MAX {
+        faults.add("", "too-long");
+    }
+    let mut item = admitted(mutation, digest, faults, sender);
     item.key = Some(key);
-    settle(&mut item, sent, packs);
+    // As much of it as an item may have is listened to; the rest is with whoever sent it.
+    let heard = sent.floor_char_boundary(limits::ITEM_BYTES_MAX);
+    settle(&mut item, &sent[..heard], packs);
     item
 }
 

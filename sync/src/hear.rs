@@ -17,6 +17,8 @@ use crate::{kinds, merge};
 const LETTERS_MIN: usize = 2;
 /// Words of a text in Latin letters below which there is no note; codes are one word.
 const WORDS_MIN: usize = 3;
+/// Codes of danger that one item is asked for: a list of them is five long, and each is judged.
+const CODES_MAX: usize = 16;
 /// The field that names danger by a code.
 const RISK: &str = "risk";
 
@@ -89,7 +91,7 @@ fn by_code(item: &Admitted, sent: &str, packs: &PackSet, found: &mut Vec<Danger>
         .map(|code| code.trim().to_lowercase())
         .filter(|code| code != "none")
         .collect();
-    for code in codes {
+    for code in codes.into_iter().take(CODES_MAX) {
         let alone = json!({ RISK: code });
         let own = item.kind.filter(|kind| *kind != Kind::Visit);
         for kind in [Some(Kind::Visit), own].into_iter().flatten() {

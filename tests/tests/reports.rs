@@ -159,7 +159,8 @@ on_both!(a_clients_timeline_is_for_who_sees_the_client, |engine| {
             .collect()
     };
     assert_eq!(ids(&told), [id(5), id(4)], "newest first: {told}");
-    let next = format!("{path}&limit=2&before={}", told["next"]);
+    let next = told["next"].as_str().expect("more");
+    let next = format!("{path}&limit=2&before={next}");
     let told = worker.get(&next).await.good();
     assert_eq!((ids(&told), &told["next"]), (vec![id(8)], &Value::Null));
     for stranger in [harness.worker(2).await, harness.stranger().await] {

@@ -78,10 +78,11 @@ impl std::error::Error for RootsError {
 }
 
 impl Roots {
-    /// Reads the keys under `data`, making those that do not exist.
+    /// Reads the keys under `data`; where there is none, makes all of them.
     ///
     /// # Errors
-    /// When a file cannot be read or written, holds no key, or is open to others.
+    /// When a file cannot be read or written, holds no key, is open to others, or is missing beside
+    /// others.
     pub fn open(data: &Path, entropy: &Entropy) -> Result<Self, RootsError> {
         let dir = data.join("keys");
         // A folder that others could enter is narrowed: each key says by its own mode whether it
@@ -95,11 +96,14 @@ impl Roots {
         if let Some(lost) = lost.filter(|_| here > 0) {
             return Err(RootsError::Lost(dir.join(lost)));
         }
+        if here == 0 {
+            make_all(data, &dir, entropy).map_err(|error| RootsError::File(dir.clone(), error))?;
+        }
         Ok(Self {
-            root: key(&dir, "root.key", entropy)?,
-            index: key(&dir, "index.key", entropy)?,
-            token: key(&dir, "token.key", entropy)?,
-            pack: key(&dir, "pack.key", entropy)?,
+            root: key(&dir, "root.key")?,
+            index: key(&dir, "index.key")?,
+            token: key(&dir, "token.key")?,
+            pack: key(&dir, "pack.key")?,
         })
     }
 
@@ -114,12 +118,26 @@ impl Roots {
     }
 }
 
-fn key(dir: &Path, name: &str, entropy: &Entropy) -> Result<[u8; 32], RootsError> {
+/// Makes all keys in a folder beside and puts it in place at once: a cut between two of them must
+/// not look like a loss.
+fn make_all(data: &Path, dir: &Path, entropy: &Entropy) -> std::io::Result<()> {
+    let beside = data.join("keys.new");
+    if beside.try_exists()? {
+        fs::remove_dir_all(&beside)?;
+    }
+    private::folder(&beside)?;
+    for name in NAMES {
+        let text = format!("{}\n", hex::encode(entropy.bytes::<32>()));
+        put(&beside, name, text.as_bytes())?;
+    }
+    // Over an empty folder this is one step; over one that holds something it fails.
+    fs::rename(&beside, dir)?;
+    fs::File::open(data)?.sync_all()
+}
+
+fn key(dir: &Path, name: &str) -> Result<[u8; 32], RootsError> {
     let path = dir.join(name);
     let fault = |error| RootsError::File(path.clone(), error);
-    if !path.try_exists().map_err(fault)? {
-        make(dir, name, &entropy.bytes()).map_err(fault)?;
-    }
     let mode = fs::metadata(&path).map_err(fault)?.permissions().mode();
     // Refused and not narrowed: somebody must decide whether the key may be known by now.
     if mode & 0o077 != 0 {
@@ -131,10 +149,6 @@ fn key(dir: &Path, name: &str, entropy: &Entropy) -> Result<[u8; 32], RootsError
         Ok(()) => Ok(out),
         Err(_) => Err(RootsError::Shape(path)),
     }
-}
-
-fn make(dir: &Path, name: &str, key: &[u8; 32]) -> std::io::Result<()> {
-    put(dir, name, format!("{}\n", hex::encode(key)).as_bytes())
 }
 
 /// Writes a key file for its owner only: beside its place, synced, renamed.

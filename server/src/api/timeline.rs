@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 use xiangyi_proto::problem;
 use xiangyi_proto::region;
 
@@ -20,7 +21,7 @@ const VISITS_MAX: i64 = 100;
 #[serde(deny_unknown_fields)]
 pub struct Ask {
     unit: String,
-    before: Option<i64>,
+    before: Option<String>,
     limit: Option<i64>,
 }
 
@@ -28,7 +29,7 @@ pub struct Ask {
 #[derive(Debug, Serialize)]
 pub struct Timeline {
     visits: Vec<Shown>,
-    next: Option<i64>,
+    next: Option<String>,
 }
 
 /// `GET /v1/clients/{id}/timeline?unit=`.
@@ -54,9 +55,9 @@ pub async fn timeline(
     if !copies.iter().any(|row| streams.contains_key(&row.stream)) {
         return Err(none());
     }
-    let before = ask.before.unwrap_or(i64::MAX);
+    let before = place(ask.before.as_deref())?;
     let made = reports::visits_of(&mut tx, shard, &id.to_string(), before, limit).await?;
-    let next = made.last().map(|(_, began)| *began);
+    let next = made.last().map(|(visit, began)| format!("{began}_{visit}"));
     let next = next.filter(|_| made.len() as i64 == limit);
     let mut visits = Vec::with_capacity(made.len());
     for (visit, _) in made {
@@ -70,4 +71,15 @@ pub async fn timeline(
     records::note_restricted(&app, &caller, &view, shard.0, &visits).await?;
     let visits = visits.into_iter().map(records::shown).collect();
     Ok(Json(Timeline { visits, next }))
+}
+
+/// Where a page begins: before a visit, by its moment and its id.
+fn place(before: Option<&str>) -> Result<(i64, Uuid), ApiError> {
+    let Some(before) = before else {
+        return Ok((i64::MAX, Uuid::max()));
+    };
+    let wrong = || ApiError::new(problem::INVALID_PARAMETER).at("/before", "bad-id");
+    let (began, visit) = before.split_once('_').ok_or_else(wrong)?;
+    let began = began.parse().map_err(|_| wrong())?;
+    Ok((began, Uuid::try_parse(visit).map_err(|_| wrong())?))
 }

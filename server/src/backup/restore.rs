@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::entropy::Entropy;
 use crate::law::Law;
 use crate::private;
-use crate::store::{Db, Tx, audit, copy, people, shards};
+use crate::store::{Db, StoreError, Tx, audit, copy, people, shards};
 
 /// What was restored.
 #[derive(Debug, Clone)]
@@ -64,40 +64,59 @@ pub async fn restore(
     }
     private::data_folder(&config.data)?;
     let own_keys = config.data.join("keys");
+    let is_new = !own_keys.join(NAMES[0]).is_file();
     match keys {
         Some(keys) => copy_keys(keys, &own_keys)?,
-        None if own_keys.join(NAMES[0]).is_file() => {}
+        None if !is_new => {}
         None => return Err("name the folder of the keys with --keys".into()),
     }
-    let roots = Roots::open(&config.data, &Entropy::system())?;
-    let sealer = Sealer::new(&roots);
     // The copy is brought to this build's tables beside the backup's own file, which stays.
     let beside = config.data.join("restoring.sqlite");
-    let of_today = of_today(&file, &beside).await;
-    let done = match of_today {
+    let done = match of_today(&file, &beside).await {
         Ok(source) => {
-            let done = into(config, &source, now).await;
+            let done = checked_into(config, &source, &store_of(from), now).await;
             source.close().await;
             done
         }
         Err(error) => Err(error),
     };
     remove(&beside);
-    let db = done?;
-    Law::new(&roots, config.trusted_keys()?).adopt(&db).await?;
-    let faults = verify::database(&db, &sealer).await;
-    let blobs = Blobs::open(config)?;
-    let photos = photographs(&db, &blobs, &store_of(from)).await;
-    db.close().await;
-    if let Some(first) = faults?.first() {
-        return Err(format!("what was restored does not add up: {first}").into());
+    if done.is_err() && is_new && keys.is_some() {
+        // Nothing of it stays, so that the next try is like the first.
+        fs::remove_dir_all(&own_keys)?;
     }
-    let (photos, missing) = photos?;
+    let (photos, missing) = done?;
     Ok(Restored {
         manifest,
         photos,
         missing,
     })
+}
+
+/// Checks the copy with the keys, puts its photographs back, and only then fills the database.
+async fn checked_into(
+    config: &Config,
+    source: &Db,
+    store: &Path,
+    now: Millis,
+) -> Result<(i64, i64), StartError> {
+    let roots = Roots::open(&config.data, &Entropy::system())?;
+    let faults = verify::database(source, &Sealer::new(&roots)).await;
+    if let Some(first) = faults.map_err(told)?.first() {
+        return Err(format!("what is in the backup does not add up: {first}").into());
+    }
+    let blobs = Blobs::open(config)?;
+    let photos = photographs(source, &blobs, store).await?;
+    let db = into(config, source, now).await?;
+    let adopted = Law::new(&roots, config.trusted_keys()?).adopt(&db).await;
+    db.close().await;
+    adopted?;
+    Ok(photos)
+}
+
+/// Rows that do not open are most often those of other keys.
+fn told(error: StoreError) -> StartError {
+    format!("the backup does not open with these keys: {}", error.told()).into()
 }
 
 fn store_of(backup: &Path) -> PathBuf {
@@ -159,13 +178,21 @@ async fn photographs(db: &Db, blobs: &Blobs, from: &Path) -> Result<(i64, i64), 
         last = end;
         for (shard, sha256) in page {
             let sha256 = hex::encode(sha256);
-            let is_here = put(blobs, from, &Key::original(shard, &sha256)).await?;
+            let original = Key::original(shard, &sha256);
+            let is_here =
+                is_itself(from, &original, &sha256)? && put(blobs, from, &original).await?;
             (done, missing) = (done + i64::from(is_here), missing + i64::from(!is_here));
             for rendition in xiangyi_proto::photo::Rendition::ALL {
                 put(blobs, from, &Key::rendition(shard, &sha256, rendition)).await?;
             }
         }
     }
+}
+
+/// Whether a photograph's bytes are those of its name.
+fn is_itself(from: &Path, key: &Key, sha256: &str) -> Result<bool, StartError> {
+    let path = from.join(key.name());
+    Ok(path.try_exists()? && sha256_of(&path)? == sha256)
 }
 
 async fn put(blobs: &Blobs, from: &Path, key: &Key) -> Result<bool, StartError> {

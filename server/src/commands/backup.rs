@@ -94,10 +94,13 @@ pub async fn restore(args: &RestoreArgs) -> Result<(), StartError> {
         done.manifest.rows(),
         done.photos
     );
-    if done.missing > 0 {
-        println!("缺 {} 张照片 photographs are missing", done.missing);
-    }
     println!("手机会重新下载一次 phones will read their streams anew");
+    if done.missing > 0 {
+        let missing = done.missing;
+        return Err(
+            format!("缺 {missing} 张照片 photographs are missing or not themselves").into(),
+        );
+    }
     Ok(())
 }
 

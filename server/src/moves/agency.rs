@@ -30,6 +30,8 @@ pub(super) async fn run(app: &App, by: By<'_>, what: &Move) -> Result<Checklist,
         .into_iter()
         .find(|agency| agency.licence == *licence);
     let agency = agency.as_mut().ok_or(NotMoved::NotThere)?;
+    // Its stations may be another's by now: what has ended is ended once.
+    let is_over = agency.to_at.is_some_and(|to_at| to_at <= at);
     let stations = places::agency_stations(&mut tx).await?.into_iter();
     let mine = stations.filter(|(of, _)| of == licence);
     let stations: BTreeSet<String> = mine.map(|(_, unit)| unit).collect();
@@ -40,6 +42,9 @@ pub(super) async fn run(app: &App, by: By<'_>, what: &Move) -> Result<Checklist,
     let mut who = BTreeSet::new();
     for unit in &stations {
         by.may(app, unit)?;
+        if is_over {
+            continue;
+        }
         let whole = by_shard
             .entry(region::shard_of(unit).unwrap_or(Shard(0)))
             .or_default();
@@ -66,7 +71,7 @@ pub(super) async fn run(app: &App, by: By<'_>, what: &Move) -> Result<Checklist,
     for (shard, whole) in &by_shard {
         write(app, *shard, whole, *dry_run, &mut list).await?;
     }
-    if !dry_run {
+    if !dry_run && !is_over {
         agency.to_at = Some(at);
         let mut tx = app.db.write().await?;
         places::put_agency(&mut tx, agency).await?;

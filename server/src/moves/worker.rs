@@ -107,7 +107,7 @@ fn roles(
                 person: person.to_owned(),
                 role: grant.role,
                 unit: to.to_owned(),
-                from_at: at,
+                from_at: at.max(grant.from_at),
                 to_at: grant.to_at,
             });
         }

@@ -36,9 +36,9 @@ pub async fn run(app: App) {
     let mut tick = tokio::time::interval(EVERY);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut broom = tokio::time::interval(SWEEP_EVERY);
+    // Not in the moment of a start, and also on a server that is started anew every night.
     let mut spring = tokio::time::interval(BLOBS_EVERY);
-    // Not in the moment of a start.
-    spring.reset();
+    spring.reset_after(SWEEP_EVERY);
     loop {
         tokio::select! {
             _ = tick.tick() => {}
@@ -89,6 +89,8 @@ pub async fn run_due(app: &App) -> Result<usize, StoreError> {
             return Ok(count);
         }
         for job in due {
+            // The jobs before this one took their time.
+            let now = app.clock.now();
             let mut tx = app.db.write().await?;
             let mine = photo_jobs::claim(&mut tx, &job, now, now + CLAIM_MS).await?;
             tx.commit().await?;

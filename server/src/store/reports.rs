@@ -291,7 +291,8 @@ pub async fn office_days(
         .await)?)
 }
 
-/// Index: the primary keys of `fact` and `feed_record`.
+/// Index: the primary key of `fact` up to its kind, so every visit of the county is looked at, and
+/// `feed_record`. An index by time would cost each push more than a report is worth.
 const VISITS_BY_CLIENT: &str = "SELECT f.key, CAST(COUNT(*) AS BIGINT) FROM fact f JOIN feed r \
      ON r.shard = f.shard AND r.id = f.record AND r.home AND r.op = 0 WHERE f.shard = $1 \
      AND f.kind = $2 AND f.from_ms >= $3 AND f.from_ms < $4 AND r.unit >= $5 AND r.unit < $6 \
@@ -319,14 +320,15 @@ pub async fn visits_by_client(
 
 /// Index: the primary key of `fact`.
 const VISITS_OF: &str = "SELECT record, from_ms FROM fact WHERE shard = $1 AND kind = $2 \
-     AND key = $3 AND from_ms < $4 ORDER BY from_ms DESC LIMIT $5";
+     AND key = $3 AND (from_ms < $4 OR (from_ms = $4 AND record < $5)) \
+     ORDER BY from_ms DESC, record DESC LIMIT $6";
 
-/// Visits to a client that began before a moment, newest first, with their beginning.
+/// Visits to a client before one of them, newest first, with their beginning.
 pub async fn visits_of(
     tx: &mut Tx,
     shard: Shard,
     client: &str,
-    before: i64,
+    (before, visit): (i64, uuid::Uuid),
     limit: i64,
 ) -> Result<Vec<(uuid::Uuid, i64)>, StoreError> {
     let rows: Vec<(Vec<u8>, i64)> = on!(tx, |c| sqlx::query_as(VISITS_OF)
@@ -334,6 +336,7 @@ pub async fn visits_of(
         .bind(FactKind::ClientVisit.number())
         .bind(client)
         .bind(before)
+        .bind(visit.as_bytes().as_slice())
         .bind(limit)
         .fetch_all(c)
         .await)?;

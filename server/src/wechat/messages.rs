@@ -1,9 +1,10 @@
 //! The outbox of subscribed messages: rows written with what they tell, sent after the commit.
 //!
-//! A message goes out at least once and is worth one consent: the consent is taken before the
-//! call, and given back when the call surely had no effect. What nobody asked for is dropped, for
-//! the offer stands in the mailbox anyway; what cannot be delivered is parked, where an operator
-//! sees it.
+//! A message is worth one consent, which is taken before the call and given back when WeChat did
+//! not take the message, or did not answer. Then it is sent again; WeChat counts consents too, so
+//! only who gave several may get it twice. A crash between loses it. What nobody asked for is
+//! dropped, for the offer stands in the mailbox anyway; what cannot be delivered is parked, where
+//! an operator sees it.
 
 use std::time::Duration;
 
@@ -29,7 +30,7 @@ const EVERY: Duration = Duration::from_secs(1);
 const MESSAGES_MAX: i64 = 16;
 /// How long a claim holds: two time-outs and a token.
 const CLAIM_MS: i64 = MINUTE_MS;
-/// Tries before a message is parked: with the pauses below, over a day.
+/// Tries before a message is parked: with the pauses below, half a day.
 const TRIES_MAX: i64 = 8;
 /// Characters of a `thing`.
 const THING_CHARS: usize = 20;
@@ -60,8 +61,10 @@ pub async fn send_due(app: &App) -> Result<usize, StoreError> {
     drop(tx);
     let mut count = 0;
     for message in due {
+        // The messages before this one took their time.
+        let until = app.clock.now() + CLAIM_MS;
         let mut tx = app.db.write().await?;
-        let mine = rows::claim(&mut tx, &message, now + CLAIM_MS).await?;
+        let mine = rows::claim(&mut tx, &message, until).await?;
         tx.commit().await?;
         if mine {
             count += 1;
@@ -93,7 +96,7 @@ async fn send_one(app: &App, wechat: &WeChat, message: &Message) -> Result<(), S
                 tx.commit().await?;
                 End::Done
             }
-            Err(fault @ Fault::Refused(_)) => End::Parked(fault),
+            Err(fault @ (Fault::Refused(_) | Fault::Setup(_))) => End::Parked(fault),
             Err(fault) if message.tries + 1 >= TRIES_MAX => End::Parked(fault),
             Err(fault) => End::Again(fault),
         },
@@ -109,6 +112,8 @@ async fn send_one(app: &App, wechat: &WeChat, message: &Message) -> Result<(), S
         }
         End::Parked(fault) => {
             tracing::warn!(what = message.what, %fault, "a message is parked");
+            // It may be tried again, once somebody has mended what was wrong.
+            rows::earn(&mut tx, &message.person, &message.what, CREDITS_MAX).await?;
             rows::set(&mut tx, message, ("parked", now), &fault.to_string()).await?;
         }
     }
@@ -271,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn pauses_grow_over_a_day() {
+    fn pauses_grow_over_half_a_day() {
         assert_eq!(pause_ms(1), 10_000);
         let all: i64 = (1..TRIES_MAX).map(pause_ms).sum();
         assert!(all > 12 * 3_600_000, "{all}");

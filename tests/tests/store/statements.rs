@@ -9,9 +9,10 @@ use xiangyi_tests::engine::Engine;
 use xiangyi_tests::texts::{self, Text};
 
 /// Lists of keys, and tables so small that reading all of them is meant.
-const FINE: [&str; 15] = [
+const FINE: [&str; 16] = [
     "message",
     "photo_job",
+    "photo_upload",
     "throttle",
     "json_each",
     "2-ROW",

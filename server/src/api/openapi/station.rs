@@ -85,7 +85,7 @@ pub fn asked() -> Vec<(&'static str, Vec<Value>)> {
             "GET /v1/clients/{id}/timeline",
             vec![
                 query("unit", true, unit()),
-                query("before", false, count()),
+                query("before", false, text()),
                 query("limit", false, count()),
             ],
         ),
