@@ -42,12 +42,12 @@ pub(super) async fn run(app: &App, by: By<'_>, what: &Move) -> Result<Checklist,
     let mut who = BTreeSet::new();
     for unit in &stations {
         by.may(app, unit)?;
-        if is_over {
-            continue;
-        }
         let whole = by_shard
             .entry(region::shard_of(unit).unwrap_or(Shard(0)))
             .or_default();
+        if is_over {
+            continue;
+        }
         for role in UNDER_CONTRACT {
             for (person, from_at) in people::holders(&mut tx, role, unit, at).await? {
                 who.insert(person.clone());
