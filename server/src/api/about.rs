@@ -4,8 +4,7 @@
 //! original. A finding is a reason to look; nothing is decided by it.
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use serde_json::{Value, json};
 use uuid::Uuid;
 use xiangyi_proto::photo::Form;
@@ -32,9 +31,8 @@ pub async fn about(
     State(app): State<App>,
     caller: Caller,
     Path(sha256): Path<String>,
-    asked: Result<Query<Asked>, QueryRejection>,
+    query::Asked(asked): query::Asked<Asked>,
 ) -> Result<Json<Value>, ApiError> {
-    let Query(asked) = asked.map_err(|rejection| query::fault(&rejection))?;
     let mut wanted = wanted(sha256, asked)?;
     // What the camera wrote is told to whoever may read the original.
     wanted.form = Form::Original;

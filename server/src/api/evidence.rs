@@ -7,8 +7,7 @@
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
@@ -83,9 +82,8 @@ pub async fn check(
     State(app): State<App>,
     caller: Caller,
     Path(sha256): Path<String>,
-    asked: Result<Query<Asked>, QueryRejection>,
+    query::Asked(mut asked): query::Asked<Asked>,
 ) -> Result<Json<Value>, ApiError> {
-    let Query(mut asked) = asked.map_err(|rejection| query::fault(&rejection))?;
     let (record, code) = (asked.record.take(), asked.code.take());
     // Nothing of the photograph is told, so no reason is asked for.
     asked.reason = Some("check".to_owned());

@@ -5,8 +5,7 @@
 //! wrote, is for the owner and reviewers. To everybody else the photograph is not there.
 
 use axum::body::Bytes;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
@@ -75,9 +74,8 @@ pub async fn read(
     State(app): State<App>,
     caller: Caller,
     Path(sha256): Path<String>,
-    asked: Result<Query<Asked>, QueryRejection>,
+    query::Asked(asked): query::Asked<Asked>,
 ) -> Result<Response, ApiError> {
-    let Query(asked) = asked.map_err(|rejection| query::fault(&rejection))?;
     if asked.form.as_deref() == Some(EVIDENCE) {
         return evidence::read(&app, &caller, sha256, asked).await;
     }

@@ -21,6 +21,12 @@ const FAULTS: &[(&str, &str, &str)] = &[
     ("/v1/visits/none?unit=430121", "/id", "bad-id"),
     ("/v1/visits?unit=430121&author=%00", "/author", "bad-text"),
     ("/v1/today", "/unit", "required"),
+    ("/v1/today?unit=430121&x=1", "/x", "unknown-field"),
+    ("/v1/live?x=1", "/x", "unknown-field"),
+    ("/v1/photos/0000000000000000000000000000000000000000000000000000000000000000\
+     ?unit=430121001&as=thumb&reason=a%00b", "/reason", "bad-text"),
+    ("/v1/photos/0000000000000000000000000000000000000000000000000000000000000000/about\
+     ?unit=430121001&reason=a%00b", "/reason", "bad-text"),
     ("/v1/photos/0000000000000000000000000000000000000000000000000000000000000000",
      "/unit", "required"),
 ];
