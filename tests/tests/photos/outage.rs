@@ -50,6 +50,10 @@ on_both!(a_store_that_is_away_costs_one_byte_and_no_job, |engine| {
     }
 
     door.shut().await;
+    // A line that was being taken in that moment may still be served.
+    while worker.get(&view).await.status != 503 {
+        tokio::task::yield_now().await;
+    }
     worker.get(&view).await.problem(503, "busy");
     let sha = hex::decode(hash(ROADSIDE)).expect("a hash");
     let (what, now) = (What::Renditions, harness.clock.now());
