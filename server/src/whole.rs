@@ -17,7 +17,7 @@ use xiangyi_sync::world::{Admitted, Env, Record, World};
 
 use crate::app::{App, own_record};
 use crate::store::people::{self, NewGrant};
-use crate::store::{StoreError, Tx, load, save, sessions, shards};
+use crate::store::{StoreError, Tx, load, sessions, shards};
 use crate::writer::{self, Shared, Work};
 
 /// A grant that ends.
@@ -87,17 +87,12 @@ pub async fn write(
         decide(&mut world, whole, &told, &env, &mut came);
     }));
     decided.map_err(|_| broken("an item cannot be applied"))?;
-    let with = (&shared.sealer, &shared.entropy, &*shared.stream_ids);
-    let saved = save::save(&mut tx, shard, &world.effects, &counter.chain, with).await?;
-    shards::advance(&mut tx, shard, world.head, &saved.chain).await?;
+    let saved = writer::stored(shared, &mut tx, &world, &counter, env.now).await?;
     if !keep(&came) {
         return Ok(came);
     }
     tx.commit().await?;
-    saved.keys.keep(&shared.sealer);
-    shared.stream_ids.keep(shard, &saved.streams);
-    let heads = (counter.head_seq, world.head);
-    shared.live.ring(shard, heads, saved.streams.keys());
+    writer::settled(shared, shard, &saved, (counter.head_seq, world.head));
     Ok(came)
 }
 

@@ -26,7 +26,7 @@ use crate::clock::Clock;
 use crate::entropy::Entropy;
 use crate::live::Live;
 use crate::store::save::Saved;
-use crate::store::shards::StreamIds;
+use crate::store::shards::{ShardRow, StreamIds};
 use crate::store::{Db, StoreError, Tx, load, save, shards, wechat};
 use crate::wechat::messages::OFFER;
 
@@ -328,9 +328,7 @@ async fn commit(shared: &Shared, works: &[(Shard, Work)]) -> Result<Vec<Done>, F
     }
     tx.commit().await?;
     for (shard, saved, heads) in rings {
-        saved.keys.keep(&shared.sealer);
-        shared.stream_ids.keep(shard, &saved.streams);
-        shared.live.ring(shard, heads, saved.streams.keys());
+        settled(shared, shard, &saved, heads);
     }
     Ok(done
         .into_iter()
@@ -358,13 +356,35 @@ async fn in_shard(
         decide(&mut world, works, &mut items, env)
     }));
     let done = applied.map_err(|_| Fault::Panic)?;
-    let with = (&shared.sealer, &shared.entropy, &*shared.stream_ids);
+    let saved = stored(shared, tx, &world, &counter, env.now).await?;
+    Ok((done, saved, (counter.head_seq, world.head)))
+}
+
+/// Writes what was decided of one shard, with the messages that it means; not yet committed.
+pub(crate) async fn stored(
+    shared: &Shared,
+    tx: &mut Tx,
+    world: &World,
+    counter: &ShardRow,
+    now: Millis,
+) -> Result<Saved, StoreError> {
+    let (shard, with) = (
+        world.shard,
+        (&shared.sealer, &shared.entropy, &*shared.stream_ids),
+    );
     let saved = save::save(tx, shard, &world.effects, &counter.chain, with).await?;
     if shared.messages {
-        tell_offers(tx, shard, &world, env.now).await?;
+        tell_offers(tx, shard, world, now).await?;
     }
     shards::advance(tx, shard, world.head, &saved.chain).await?;
-    Ok((done, saved, (counter.head_seq, world.head)))
+    Ok(saved)
+}
+
+/// After the commit: keeps what the process remembers of it, and tells who waits.
+pub(crate) fn settled(shared: &Shared, shard: Shard, saved: &Saved, heads: (Seq, Seq)) {
+    saved.keys.keep(&shared.sealer);
+    shared.stream_ids.keep(shard, &saved.streams);
+    shared.live.ring(shard, heads, saved.streams.keys());
 }
 
 /// Puts a message for each place that is offered now into the outbox, with the offer.

@@ -339,8 +339,8 @@ pub fn may_name(world: &World, item: &Admitted, kind: Kind, id: RecordId, now: M
         Kind::Client => {
             let act = item.estimated_at;
             record.author == item.person
-                || World::assigned(record, now).contains(&item.person)
-                || World::assigned(record, act).contains(&item.person)
+                || World::assigned(&record.body, now).contains(&item.person)
+                || World::assigned(&record.body, act).contains(&item.person)
                 || leads(world, item, &record.unit)
         }
         Kind::Activity | Kind::Resource => true,

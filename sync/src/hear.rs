@@ -4,6 +4,7 @@
 //! member nobody knows, the first of two members of one name, is heard literal by literal, as long
 //! as it is a note: a code, an id, a date or a number says nothing.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
@@ -29,10 +30,11 @@ pub fn danger(item: &Admitted, sent: &str, well_formed: bool, packs: &PackSet) -
     if let (true, Some(kind)) = (well_formed, item.kind) {
         by_rules(item, kind, packs, &mut found, &mut judged);
     }
-    by_code(item, sent, packs, &mut found);
-    for text in literals(sent) {
-        if is_note(&text) && !judged.contains(&text) {
-            found.extend(packs.danger_in_text(&text, &item.mutation.unit, item.received_at));
+    let texts = literals(sent);
+    by_code(item, &texts, packs, &mut found);
+    for text in &texts {
+        if is_note(text) && !judged.contains(text.as_ref()) {
+            found.extend(packs.danger_in_text(text, &item.mutation.unit, item.received_at));
         }
     }
     once_each(found)
@@ -69,9 +71,10 @@ fn by_rules(
 }
 
 /// Danger that a record names in its field, whatever else is wrong with it or with the code.
-fn by_code(item: &Admitted, sent: &str, packs: &PackSet, found: &mut Vec<Danger>) {
+fn by_code(item: &Admitted, texts: &[Cow<'_, str>], packs: &PackSet, found: &mut Vec<Danger>) {
+    let is_named = |text: &Cow<'_, str>| text.trim_start_matches('/') == RISK;
     // Most of what is sent names none.
-    if !sent.contains(RISK) {
+    if !texts.iter().any(is_named) {
         return;
     }
     let mutation = &item.mutation;
@@ -82,10 +85,8 @@ fn by_code(item: &Admitted, sent: &str, packs: &PackSet, found: &mut Vec<Danger>
         words(value, &mut codes);
     }
     // The first of two members of one name is in no body any more.
-    let all = literals(sent);
-    let is_named = |pair: &&[String]| pair[0].trim_start_matches('/') == RISK;
-    let named = all.windows(2).filter(is_named);
-    codes.extend(named.map(|pair| pair[1].clone()));
+    let named = texts.windows(2).filter(|pair| is_named(&pair[0]));
+    codes.extend(named.map(|pair| pair[1].clone().into_owned()));
     let codes: BTreeSet<String> = codes
         .into_iter()
         .map(|code| code.trim().to_lowercase())
@@ -132,13 +133,23 @@ pub fn is_note(text: &str) -> bool {
 
 /// Every text between quotation marks in a JSON, names of members too, as far as it can be read:
 /// half an emoji becomes a mark, and what is not closed ends with the text.
-pub fn literals(sent: &str) -> Vec<String> {
+pub fn literals(sent: &str) -> Vec<Cow<'_, str>> {
     let mut found = Vec::new();
-    let mut rest = sent.chars();
-    while let Some(c) = rest.next() {
-        if c == '"' {
-            found.push(literal(&mut rest));
+    let mut rest = sent;
+    while let Some((_, after)) = rest.split_once('"') {
+        // Most hold nothing that is written otherwise than it reads.
+        let end = after.find(['"', '\\']);
+        if let Some((text, after)) = end.and_then(|at| {
+            let (text, mark) = after.split_at(at);
+            Some((text, mark.strip_prefix('"')?))
+        }) {
+            found.push(Cow::Borrowed(text));
+            rest = after;
+            continue;
         }
+        let mut chars = after.chars();
+        found.push(Cow::Owned(literal(&mut chars)));
+        rest = chars.as_str();
     }
     found
 }

@@ -219,7 +219,7 @@ impl World {
             }
             Target::Restricted => vec![format!("restricted:{}", self.shard)],
             Target::Person(at) => record.text(at).map(person).into_iter().collect(),
-            Target::Workers => Self::assigned(record, now)
+            Target::Workers => Self::assigned(&record.body, now)
                 .iter()
                 .map(|p| person(p))
                 .collect(),
@@ -228,7 +228,7 @@ impl World {
                 let card = id_at(record.body.pointer(at)).and_then(|id| self.live(id));
                 card.filter(|_| record.estimated_at >= old)
                     .map(|card| {
-                        Self::assigned(card, now)
+                        Self::assigned(&card.body, now)
                             .iter()
                             .map(|p| person(p))
                             .collect()

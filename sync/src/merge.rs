@@ -303,12 +303,14 @@ fn may_touch(world: &World, item: &Admitted, record: &Record) -> bool {
     }
     let leads = decide::leads(world, item, &record.unit);
     match record.kind {
-        Kind::Client => leads || World::assigned(record, item.received_at).contains(&item.person),
+        Kind::Client => {
+            leads || World::assigned(&record.body, item.received_at).contains(&item.person)
+        }
         Kind::Visit => {
             let client = crate::wants::id_at(record.body.get("client"));
-            client
-                .and_then(|id| world.live(id))
-                .is_some_and(|card| World::assigned(card, item.received_at).contains(&item.person))
+            client.and_then(|id| world.live(id)).is_some_and(|card| {
+                World::assigned(&card.body, item.received_at).contains(&item.person)
+            })
         }
         Kind::CheckIn => leads && item.mutation.op == Op::Void,
         Kind::Activity => officer(world, item),

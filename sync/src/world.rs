@@ -387,8 +387,8 @@ impl World {
     }
 
     /// Workers assigned to a client at a moment, from the card's `/workers`.
-    pub fn assigned(card: &Record, at: Millis) -> BTreeSet<PersonId> {
-        let list = card.body.get("workers").and_then(Value::as_array);
+    pub fn assigned(card: &Value, at: Millis) -> BTreeSet<PersonId> {
+        let list = card.get("workers").and_then(Value::as_array);
         let now = |worker: &&Value| {
             let from = worker
                 .get("from")

@@ -14,7 +14,6 @@ use xiangyi_proto::ids::Shard;
 use xiangyi_proto::limits::{LIMITS, POLL_MS, PUSH_BYTES_MAX, PUSH_ITEMS_MAX, RETRY_MS};
 use xiangyi_proto::problem;
 use xiangyi_proto::region;
-use xiangyi_proto::role::Role;
 use xiangyi_proto::time::{DAY_MS, MINUTE_MS};
 use xiangyi_sync::admit::{self, Sender};
 use xiangyi_sync::apply::Outcome;
@@ -23,6 +22,7 @@ use xiangyi_sync::echo;
 use xiangyi_sync::world::{Admitted, Granted};
 
 use super::body;
+use super::today::HUB;
 use crate::app::App;
 use crate::caller::{Caller, Signed};
 use crate::live::Ring;
@@ -368,10 +368,9 @@ async fn is_behind(
 
 /// Counties whose hub somebody reads now, with every station in it.
 fn hubs(grants: &[Granted], now: i64) -> BTreeSet<i64> {
-    let roles = [Role::HubOfficer, Role::HubReviewer, Role::CountyBureau];
     let held = grants
         .iter()
-        .filter(|grant| roles.contains(&grant.role) && grant.holds_at(now));
+        .filter(|grant| HUB.contains(&grant.role) && grant.holds_at(now));
     held.filter_map(|grant| region::shard_of(&grant.unit))
         .map(|shard| shard.0)
         .collect()

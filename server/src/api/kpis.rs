@@ -6,6 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use xiangyi_proto::ids::Shard;
 use xiangyi_proto::kinds::Kind;
 use xiangyi_proto::problem;
 use xiangyi_proto::region;
@@ -43,12 +44,7 @@ pub async fn kpi(
 ) -> Result<Json<Value>, ApiError> {
     let (now, unit) = (app.clock.now(), ask.unit.as_str());
     let none = || ApiError::new(problem::NOT_FOUND);
-    let known = matches!(unit.len(), region::COUNTY_DIGITS | region::TOWNSHIP_DIGITS);
-    let shard = region::shard_of(unit).filter(|_| known).ok_or_else(none)?;
-    let leads = caller.is_one_of(&[Role::StationLead], unit, now);
-    if !leads && !caller.is_one_of(HUB, unit, now) && !caller.is_one_of(WATCHERS, unit, now) {
-        return Err(none());
-    }
+    let shard = counted(&caller, unit, now)?;
     let wrong = |at| ApiError::new(problem::INVALID_PARAMETER).at(at, "out-of-range");
     if !YEARS.contains(&ask.year) {
         return Err(wrong("/year"));
@@ -81,6 +77,19 @@ pub async fn kpi(
         answer["stations"] = count.stations(&app);
     }
     Ok(Json(answer))
+}
+
+/// The county of a unit whose numbers the caller may see: of a county for its hub and the city, of
+/// a station for its lead too.
+///
+/// # Errors
+/// When the unit does not exist for the caller.
+pub(super) fn counted(caller: &Caller, unit: &str, now: i64) -> Result<Shard, ApiError> {
+    let known = matches!(unit.len(), region::COUNTY_DIGITS | region::TOWNSHIP_DIGITS);
+    let leads = caller.is_one_of(&[Role::StationLead], unit, now);
+    let may = leads || caller.is_one_of(HUB, unit, now) || caller.is_one_of(WATCHERS, unit, now);
+    let shard = region::shard_of(unit).filter(|_| known && may);
+    shard.ok_or(ApiError::new(problem::NOT_FOUND))
 }
 
 /// What a period's numbers come from.

@@ -14,8 +14,6 @@ use uuid::Uuid;
 use xiangyi_proto::ids::Shard;
 use xiangyi_proto::pack::ClientCategoryDoc;
 use xiangyi_proto::problem;
-use xiangyi_proto::region;
-use xiangyi_proto::role::Role;
 use xiangyi_proto::time::{day_start, day_text};
 use xiangyi_sync::kpi::{self, Days};
 use xiangyi_sync::policy;
@@ -23,9 +21,8 @@ use xiangyi_sync::report::{self, Count, Report, UNKNOWN, Visited};
 use xiangyi_sync::wants::Wants;
 use xiangyi_sync::world::World;
 
-use super::escalated::WATCHERS;
+use super::kpis::counted;
 use super::query::Asked;
-use super::today::HUB;
 use crate::app::App;
 use crate::caller::Caller;
 use crate::problem::ApiError;
@@ -67,13 +64,7 @@ pub async fn report(
     Asked(ask): Asked<Ask>,
 ) -> Result<Response, ApiError> {
     let (now, unit) = (app.clock.now(), ask.unit.as_str());
-    let none = || ApiError::new(problem::NOT_FOUND);
-    let known = matches!(unit.len(), region::COUNTY_DIGITS | region::TOWNSHIP_DIGITS);
-    let shard = region::shard_of(unit).filter(|_| known).ok_or_else(none)?;
-    let leads = caller.is_one_of(&[Role::StationLead], unit, now);
-    if !leads && !caller.is_one_of(HUB, unit, now) && !caller.is_one_of(WATCHERS, unit, now) {
-        return Err(none());
-    }
+    let shard = counted(&caller, unit, now)?;
     let wrong = || ApiError::new(problem::INVALID_PARAMETER).at("/period", "bad-date");
     let whole = days_of(&period).ok_or_else(wrong)?;
     let days = kpi::until_now(whole, now);

@@ -10,15 +10,13 @@ use sha2::{Digest as _, Sha256};
 use xiangyi_proto::photo::Rendition;
 
 use super::{
-    DATABASE, FORMAT, MANIFEST, Manifest, PHOTOS, UNDER_WAY, list, name, sha256_of, verify,
+    DATABASE, FORMAT, MANIFEST, Manifest, PHOTOS, PhotoPages, UNDER_WAY, list, name, sha256_of,
+    verify,
 };
 use crate::app::{App, StartError};
 use crate::blobs::Key;
 use crate::private;
 use crate::store::{Db, audit, copy};
-
-/// Photographs of one page; only names are held.
-const PAGE: i64 = 500;
 
 /// A backup that was made.
 #[derive(Debug, Clone)]
@@ -134,21 +132,15 @@ async fn database(
 async fn photographs(app: &App, copy: &Db, to: &Path) -> Result<(i64, i64), StartError> {
     private::folder(to)?;
     let (mut all, mut copied) = (0, 0);
-    let mut last = (i64::MIN, Vec::new());
-    loop {
-        let mut tx = copy.read().await?;
-        let page = audit::photos(&mut tx, (last.0, &last.1), PAGE).await?;
-        drop(tx);
-        let Some(end) = page.last().cloned() else {
-            return Ok((all, copied));
-        };
-        last = end;
+    let mut pages = PhotoPages::new();
+    while let Some(page) = pages.next(copy).await? {
         for (shard, sha256) in page {
             all += 1;
             let sha256 = hex::encode(sha256);
             copied += i64::from(photograph(app, shard, &sha256, to).await?);
         }
     }
+    Ok((all, copied))
 }
 
 async fn photograph(app: &App, shard: i64, sha256: &str, to: &Path) -> Result<bool, StartError> {

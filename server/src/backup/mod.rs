@@ -21,6 +21,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use xiangyi_proto::time::{Millis, day_text};
 
+use crate::store::{Db, StoreError, audit};
+
 /// Version of the layout.
 pub const FORMAT: u32 = 1;
 /// The database in a backup.
@@ -95,6 +97,33 @@ pub fn list(folder: &Path) -> io::Result<Vec<PathBuf>> {
     }
     found.sort();
     Ok(found)
+}
+
+/// The complete photographs of a database, page by page: only names are held.
+struct PhotoPages {
+    last: (i64, Vec<u8>),
+}
+
+impl PhotoPages {
+    /// Photographs of one page.
+    const PAGE: i64 = 500;
+
+    const fn new() -> Self {
+        Self {
+            last: (i64::MIN, Vec::new()),
+        }
+    }
+
+    /// The next of them, by county and hash; nothing when all were told.
+    async fn next(&mut self, db: &Db) -> Result<Option<Vec<(i64, Vec<u8>)>>, StoreError> {
+        let mut tx = db.read().await?;
+        let page = audit::photos(&mut tx, (self.last.0, &self.last.1), Self::PAGE).await?;
+        let Some(last) = page.last() else {
+            return Ok(None);
+        };
+        self.last.clone_from(last);
+        Ok(Some(page))
+    }
 }
 
 /// SHA-256 of a file, in hexadecimal.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use axum::body::Bytes;
 use xiangyi_proto::time::Millis;
 
-use super::{DATABASE, Manifest, PHOTOS, sha256_of, verify};
+use super::{DATABASE, Manifest, PHOTOS, PhotoPages, sha256_of, verify};
 use crate::accounts::roots::{NAMES, Roots};
 use crate::accounts::seal::Sealer;
 use crate::app::StartError;
@@ -167,15 +167,8 @@ async fn is_empty(tx: &mut Tx) -> Result<bool, StartError> {
 
 async fn photographs(db: &Db, blobs: &Blobs, from: &Path) -> Result<(i64, i64), StartError> {
     let (mut done, mut missing) = (0, 0);
-    let mut last = (i64::MIN, Vec::new());
-    loop {
-        let mut tx = db.read().await?;
-        let page = audit::photos(&mut tx, (last.0, &last.1), 500).await?;
-        drop(tx);
-        let Some(end) = page.last().cloned() else {
-            return Ok((done, missing));
-        };
-        last = end;
+    let mut pages = PhotoPages::new();
+    while let Some(page) = pages.next(db).await? {
         for (shard, sha256) in page {
             let sha256 = hex::encode(sha256);
             let original = Key::original(shard, &sha256);
@@ -187,6 +180,7 @@ async fn photographs(db: &Db, blobs: &Blobs, from: &Path) -> Result<(i64, i64), 
             }
         }
     }
+    Ok((done, missing))
 }
 
 /// Whether a photograph's bytes are those of its name.

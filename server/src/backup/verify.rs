@@ -15,6 +15,7 @@ use xiangyi_sync::sums::Sum;
 use xiangyi_sync::wants::Wants;
 use xiangyi_sync::world::World;
 
+use super::PhotoPages;
 use crate::accounts::seal::Sealer;
 use crate::app::{App, StartError};
 use crate::blobs::Key;
@@ -61,15 +62,8 @@ pub async fn database(db: &Db, sealer: &Sealer) -> Result<Vec<String>, StoreErro
 /// When the database or the store of photographs does not answer.
 pub async fn photographs(app: &App, faults: &mut Vec<String>) -> Result<i64, StartError> {
     let mut count = 0;
-    let mut last = (i64::MIN, Vec::new());
-    loop {
-        let mut tx = app.db.read().await?;
-        let page = audit::photos(&mut tx, (last.0, &last.1), PAGE).await?;
-        drop(tx);
-        let Some(end) = page.last().cloned() else {
-            return Ok(count);
-        };
-        last = end;
+    let mut pages = PhotoPages::new();
+    while let Some(page) = pages.next(&app.db).await? {
         for (shard, sha256) in page {
             count += 1;
             let name = hex::encode(&sha256);
@@ -83,6 +77,7 @@ pub async fn photographs(app: &App, faults: &mut Vec<String>) -> Result<i64, Sta
             }
         }
     }
+    Ok(count)
 }
 
 /// One county, under check.

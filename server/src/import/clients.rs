@@ -17,7 +17,7 @@ use xiangyi_proto::verdict::{Verdict, VerdictName};
 use xiangyi_sync::admit::{self, Sender};
 use xiangyi_sync::apply::Outcome;
 use xiangyi_sync::digest;
-use xiangyi_sync::world::{Admitted, Granted};
+use xiangyi_sync::world::{Admitted, Granted, World};
 
 use super::Options;
 use super::people::tail;
@@ -127,7 +127,7 @@ async fn line(
     let (mutation, word) = match stored {
         None => (mutation(id, &unit, Op::Create, Some(body), None), Word::New),
         Some((rev, card)) => {
-            let assigned = whose(&card, app.clock.now());
+            let assigned = World::assigned(&card, app.clock.now());
             if !assigned.contains(&worker.id) {
                 return Ok(Err(why(
                     "这张卡现由别的社工负责；换人请用 xiangyi move client",
@@ -278,20 +278,6 @@ async fn stored(
     let whole = copies.into_iter().find(|copy| copy.stream == home.id);
     let read = |copy: lists::Listed| Some((copy.rev, serde_json::from_str(&copy.body).ok()?));
     Ok(whole.and_then(read))
-}
-
-fn whose(card: &Value, now: i64) -> BTreeSet<String> {
-    let list = card.get("workers").and_then(Value::as_array);
-    let holds = |entry: &&Value| {
-        let at = |name: &str| entry.get(name).and_then(Value::as_i64);
-        at("from").is_some_and(|from| from <= now) && at("to").is_none_or(|to| now < to)
-    };
-    let person = |entry: &Value| Some(entry.get("person")?.as_str()?.to_owned());
-    list.into_iter()
-        .flatten()
-        .filter(holds)
-        .filter_map(person)
-        .collect()
 }
 
 /// Members of the card that the file says otherwise, by their pointers.

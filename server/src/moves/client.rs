@@ -6,6 +6,7 @@ use xiangyi_proto::ids::Shard;
 use xiangyi_proto::kinds::Kind;
 use xiangyi_proto::region;
 use xiangyi_sync::moves::Handover;
+use xiangyi_sync::world::World;
 
 use super::{By, Checklist, Move, NotMoved, moment, serves, write};
 use crate::app::App;
@@ -30,16 +31,17 @@ pub(super) async fn run(app: &App, by: By<'_>, what: &Move) -> Result<Checklist,
     let at = moment(app, on.as_deref())?;
     let mut tx = app.db.read().await?;
     let card = card(app, &mut tx, shard, *client, unit).await?;
-    let from = match (from, &assigned(&card, at)[..]) {
+    let assigned = World::assigned(&card, at);
+    let from = match (from, assigned.first()) {
         (Some(from), _) => from.clone(),
-        (None, [one]) => one.clone(),
+        (None, Some(one)) if assigned.len() == 1 => one.clone(),
         (None, _) => return Err(NotMoved::Fault("/from", "required")),
     };
     let grants = views::grants(&mut tx, to).await?;
     if from == *to || !serves(&grants, unit, at) {
         return Err(NotMoved::Fault("/to", "not-serving"));
     }
-    if !assigned(&card, at).contains(&from) {
+    if !assigned.contains(&from) {
         return Err(NotMoved::Fault("/from", "not-in-charge"));
     }
     drop(tx);
@@ -78,19 +80,4 @@ async fn card(
     };
     let card = copies.into_iter().find(fits).ok_or(NotMoved::NotThere)?;
     serde_json::from_str(&card.body).map_err(|_| NotMoved::NotThere)
-}
-
-/// Whose client it is at a moment.
-fn assigned(card: &Value, moment: i64) -> Vec<String> {
-    let list = card.get("workers").and_then(Value::as_array);
-    let holds = |entry: &&Value| {
-        let at = |name: &str| entry.get(name).and_then(Value::as_i64);
-        at("from").is_some_and(|from| from <= moment) && at("to").is_none_or(|to| moment < to)
-    };
-    let person = |entry: &Value| Some(entry.get("person")?.as_str()?.to_owned());
-    list.into_iter()
-        .flatten()
-        .filter(holds)
-        .filter_map(person)
-        .collect()
 }

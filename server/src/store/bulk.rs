@@ -56,25 +56,30 @@ impl Bulk {
     }
 
     fn write(&self, rows: usize, marks: Marks) -> String {
-        use std::fmt::Write;
         let width = self.columns.len();
         let mut text = String::with_capacity(self.head.len() + rows * width * 6);
         text.push_str(self.head);
-        for row in 0..rows {
-            text.push(if row == 0 { ' ' } else { ',' });
-            for column in 0..width {
-                let open = if column == 0 { '(' } else { ',' };
-                // Writing to a String cannot fail.
-                let _ = match marks {
-                    Marks::Numbered => write!(text, "{open}${}", row * width + column + 1),
-                    Marks::Plain => write!(text, "{open}?"),
-                };
-            }
-            text.push(')');
-        }
+        values(&mut text, rows, width, marks);
         text.push(' ');
         text.push_str(self.tail);
         text
+    }
+}
+
+/// Writes ` (…),(…)` with a mark for each column of each row.
+pub(super) fn values(text: &mut String, rows: usize, width: usize, marks: Marks) {
+    use std::fmt::Write;
+    for row in 0..rows {
+        text.push(if row == 0 { ' ' } else { ',' });
+        for column in 0..width {
+            let open = if column == 0 { '(' } else { ',' };
+            // Writing to a String cannot fail.
+            let _ = match marks {
+                Marks::Numbered => write!(text, "{open}${}", row * width + column + 1),
+                Marks::Plain => write!(text, "{open}?"),
+            };
+        }
+        text.push(')');
     }
 }
 

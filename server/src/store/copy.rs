@@ -7,20 +7,22 @@
 use futures::TryStreamExt;
 use sqlx::{AssertSqlSafe, Row};
 
-use super::bulk::Marks;
+use super::bulk::{self, BULK_ROWS_MAX, Marks};
 use super::dialect::COLUMNS;
 use super::{StoreError, Tx};
 use crate::on;
-
-/// Rows of one statement: the widest table has 21 columns, and 128 × 21 parameters stay far below
-/// the 32,766 of the engine that allows fewer.
-const ROWS_A_STATEMENT: usize = 128;
 
 /// A table with its columns in their order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Table {
     pub name: String,
     columns: Vec<(String, Type)>,
+}
+
+impl Table {
+    fn names(&self) -> Vec<&str> {
+        self.columns.iter().map(|(name, _)| name.as_str()).collect()
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,13 +99,9 @@ pub async fn table(from: &mut Tx, to: &mut Tx, table: &Table) -> Result<u64, Sto
         .execute(c)
         .await
         .map(drop))?;
-    let names: Vec<&str> = table
-        .columns
-        .iter()
-        .map(|(name, _)| name.as_str())
-        .collect();
+    let names = table.names();
     let select = format!("SELECT {} FROM {}", names.join(", "), table.name);
-    let mut waiting: Vec<Vec<Cell>> = Vec::with_capacity(ROWS_A_STATEMENT);
+    let mut waiting: Vec<Vec<Cell>> = Vec::with_capacity(BULK_ROWS_MAX);
     let mut rows = 0;
     on!(from, |c| {
         let mut found = sqlx::query(AssertSqlSafe(select)).fetch(c);
@@ -119,7 +117,7 @@ pub async fn table(from: &mut Tx, to: &mut Tx, table: &Table) -> Result<u64, Sto
             }
             waiting.push(cells);
             rows += 1;
-            if waiting.len() == ROWS_A_STATEMENT {
+            if waiting.len() == BULK_ROWS_MAX {
                 put(to, table, &waiting).await?;
                 waiting.clear();
             }
@@ -135,7 +133,7 @@ async fn put(to: &mut Tx, table: &Table, rows: &[Vec<Cell>]) -> Result<(), Store
     }
     let sql = AssertSqlSafe(insert(table, rows.len(), to.marks()));
     on!(to, |c| {
-        let mut query = sqlx::query(sql).persistent(rows.len() == ROWS_A_STATEMENT);
+        let mut query = sqlx::query(sql).persistent(rows.len() == BULK_ROWS_MAX);
         for cell in rows.iter().flatten() {
             query = match cell {
                 Cell::Int(value) => query.bind(*value),
@@ -150,24 +148,8 @@ async fn put(to: &mut Tx, table: &Table, rows: &[Vec<Cell>]) -> Result<(), Store
 }
 
 fn insert(table: &Table, rows: usize, marks: Marks) -> String {
-    use std::fmt::Write;
-    let names: Vec<&str> = table
-        .columns
-        .iter()
-        .map(|(name, _)| name.as_str())
-        .collect();
-    let mut text = format!("INSERT INTO {} ({}) VALUES", table.name, names.join(", "));
-    for row in 0..rows {
-        text.push_str(if row == 0 { " " } else { "," });
-        for column in 0..names.len() {
-            let open = if column == 0 { '(' } else { ',' };
-            // Writing to a String cannot fail.
-            let _ = match marks {
-                Marks::Numbered => write!(text, "{open}${}", row * names.len() + column + 1),
-                Marks::Plain => write!(text, "{open}?"),
-            };
-        }
-        text.push(')');
-    }
+    let (name, columns) = (&table.name, table.names());
+    let mut text = format!("INSERT INTO {name} ({}) VALUES", columns.join(", "));
+    bulk::values(&mut text, rows, columns.len(), marks);
     text
 }

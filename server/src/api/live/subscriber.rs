@@ -14,11 +14,11 @@ use xiangyi_proto::ids::{Seq, Shard};
 use xiangyi_proto::kinds::Kind;
 use xiangyi_proto::limits::PAGE_BYTES_DEFAULT;
 use xiangyi_proto::region;
-use xiangyi_proto::role::Role;
 use xiangyi_sync::cursor::Cursor;
 use xiangyi_sync::pull::{FeedRow, Puller, Scan, ShardView};
 use xiangyi_sync::world::Granted;
 
+use crate::api::today::HUB;
 use crate::app::App;
 use crate::caller::Caller;
 use crate::live::{Range, Ring};
@@ -410,10 +410,9 @@ impl Seen {
     }
 
     fn reads_hub(&self, shard: Shard) -> bool {
-        let hub = [Role::HubOfficer, Role::HubReviewer, Role::CountyBureau];
         let mut grants = self.grants.iter();
         grants
-            .any(|grant| hub.contains(&grant.role) && region::shard_of(&grant.unit) == Some(shard))
+            .any(|grant| HUB.contains(&grant.role) && region::shard_of(&grant.unit) == Some(shard))
     }
 }
 
