@@ -25,6 +25,7 @@ use crate::live::Live;
 use crate::photos::Darkroom;
 use crate::photos::staging::Staging;
 use crate::private;
+use crate::rates::Asked;
 use crate::regions::{self, Regions};
 use crate::store::dialect::Shape;
 use crate::store::shards::StreamIds;
@@ -51,6 +52,7 @@ pub struct Parts {
     pub law: Law,
     pub tokens: Tokens,
     pub passwords: Passwords,
+    pub asked: Asked,
     pub addresses: Addresses,
     pub regions: Regions,
     pub blobs: Blobs,
@@ -120,6 +122,7 @@ impl App {
             law,
             tokens: Tokens::new(&roots),
             passwords: Passwords::default(),
+            asked: Asked::new(config.rates),
             addresses: Addresses::default(),
             regions: Regions::default(),
             blobs: Blobs::open(config)?,

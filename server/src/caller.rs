@@ -97,6 +97,7 @@ impl FromRequestParts<App> for Signed {
         if claims.limited && !is_own {
             return Err(ApiError::new(problem::SECOND_FACTOR_NEEDED));
         }
+        app.asked.count(&claims.sid, &claims.sub, app.clock.now())?;
         Ok(Self(claims))
     }
 }

@@ -1,8 +1,11 @@
-//! Settings: a file, flags over it, and the environment only for secrets named `*_file`.
+//! Settings: a file, the environment over it, flags over both.
 //!
 //! Unknown keys are refused, so that a misspelt setting is noticed at start and not at night.
 
+mod environment;
+
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -12,6 +15,7 @@ use xiangyi_proto::region;
 use xiangyi_sync::signed::pack_key;
 
 use crate::lines::Lines;
+use crate::rates::Rates;
 
 /// Where the server listens unless told otherwise.
 pub const LISTEN: &str = "127.0.0.1:8080";
@@ -27,6 +31,7 @@ pub struct Config {
     pub packs: Packs,
     pub accounts: Accounts,
     pub metrics: Metrics,
+    pub rates: Rates,
     pub wechat: WeChatSettings,
     pub log: Log,
     /// Demo people and codes; loopback only, never in a file.
@@ -253,6 +258,7 @@ impl Default for Config {
             packs: Packs::default(),
             accounts: Accounts::default(),
             metrics: Metrics::default(),
+            rates: Rates::default(),
             wechat: WeChatSettings::default(),
             log: Log::default(),
             demo: false,
@@ -281,13 +287,28 @@ impl Config {
     /// # Errors
     /// When the file cannot be read or a key is unknown, with its name and line.
     pub fn read(file: Option<&Path>) -> Result<Self, ConfigError> {
-        let Some(file) = file else {
-            return Ok(Self::default());
-        };
-        let name = file.display();
-        let text = std::fs::read_to_string(file)
-            .map_err(|error| ConfigError(format!("cannot read {name}: {error}")))?;
-        toml::from_str(&text).map_err(|error| ConfigError(format!("{name}: {error}")))
+        Self::read_over(file, std::iter::empty())
+    }
+
+    /// Reads a file and puts over it what the environment says: `XIANGYI_DATABASE__URL` and so on.
+    ///
+    /// # Errors
+    /// When the file cannot be read, a key is unknown, with its name and line, or a variable is no
+    /// setting.
+    pub fn read_over(
+        file: Option<&Path>,
+        environment: impl Iterator<Item = (OsString, OsString)>,
+    ) -> Result<Self, ConfigError> {
+        let mut table = toml::Table::new();
+        if let Some(file) = file {
+            let wrong = |why: String| ConfigError(format!("{}: {why}", file.display()));
+            let text = std::fs::read_to_string(file)
+                .map_err(|error| wrong(format!("cannot be read: {error}")))?;
+            // Read by itself first: only a text can say in which line it is wrong.
+            toml::from_str::<Self>(&text).map_err(|error| wrong(error.to_string()))?;
+            table = toml::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+        }
+        environment::over(table, environment)
     }
 
     /// Checks what belongs together.
@@ -298,6 +319,9 @@ impl Config {
         if self.demo && !self.listen.ip().is_loopback() {
             let why = "--demo holds a known password and listens on loopback only";
             return Err(ConfigError(why.to_owned()));
+        }
+        if !self.rates.are_some() {
+            return Err(ConfigError("rates: each is at least 1".to_owned()));
         }
         if self.photos.store == PhotoStore::S3 && self.photos.s3.bucket.is_none() {
             let why = "photos.store = \"s3\" needs photos.s3.bucket";

@@ -26,6 +26,7 @@ pub mod photos;
 pub mod private;
 pub mod problem;
 pub mod pulls;
+pub mod rates;
 pub mod regions;
 pub mod router;
 pub mod store;

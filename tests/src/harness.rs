@@ -12,6 +12,7 @@ use xiangyi_server::clock::Clock;
 use xiangyi_server::commands::demo;
 use xiangyi_server::config::Config;
 use xiangyi_server::entropy::Entropy;
+use xiangyi_server::rates::Rates;
 use xiangyi_server::store::people;
 
 use crate::actor::Actor;
@@ -20,6 +21,14 @@ use crate::scratch::Scratch;
 
 /// Where the harness's clock starts: Thursday 2026-01-15, 10:00 in China.
 pub const START: Millis = 1_768_442_400_000;
+
+/// Test people ask more often in a standing minute than anybody with hands.
+const WIDE: Rates = Rates {
+    session_burst: 1_000_000,
+    session_per_second: 1_000,
+    person_burst: 1_000_000,
+    person_per_second: 1_000,
+};
 
 static PROVIDER: Once = Once::new();
 
@@ -66,6 +75,7 @@ impl Harness {
         let mut config = Config {
             data: scratch.path().join("data"),
             demo: true,
+            rates: WIDE,
             ..Config::default()
         };
         config.database.url = Some(engine.address(&scratch).await);
@@ -80,6 +90,7 @@ impl Harness {
             data: scratch.path().join("data"),
             demo: true,
             photos: crate::objects::serve(&scratch.path().join("objects")).await,
+            rates: WIDE,
             ..Config::default()
         };
         config.database.url = Some(engine.address(&scratch).await);

@@ -104,9 +104,9 @@ struct ServeArgs {
 }
 
 impl Place {
-    /// The settings with these flags over them.
+    /// The settings of the file and of the environment, with these flags over them.
     fn config(&self) -> Result<Config, StartError> {
-        let mut config = Config::read(self.config.as_deref())?;
+        let mut config = Config::read_over(self.config.as_deref(), std::env::vars_os())?;
         if let Some(data) = &self.data {
             config.data.clone_from(data);
         }

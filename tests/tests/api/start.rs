@@ -55,6 +55,61 @@ fn a_misspelt_setting_is_named() {
     assert!(Config::read(Some(Path::new("/nowhere/x.toml"))).is_err());
 }
 
+fn read_over(text: &str, variables: &[(&str, &str)]) -> Result<Config, String> {
+    let scratch = Scratch::new("config");
+    let file = scratch.path().join("xiangyi.toml");
+    fs::write(&file, text).expect("written");
+    let pairs = variables
+        .iter()
+        .map(|&(name, value)| (name.into(), value.into()));
+    Config::read_over(Some(&file), pairs).map_err(|error| error.to_string())
+}
+
+#[test]
+fn the_environment_stands_over_the_file() {
+    let file = "listen = \"127.0.0.1:1\"\n[database]\nurl = \"sqlite:a\"\n[log]\nlevel = \"warn\"";
+    let variables = [
+        ("PATH", "/bin"),
+        ("XIANGYI_DATABASE__URL", "sqlite:b"),
+        ("XIANGYI_LISTEN", ""),
+        ("XIANGYI_ACCOUNTS__SECOND_FACTOR_REQUIRED", "true"),
+        ("XIANGYI_WECHAT__APP_SECRET", "0123"),
+        ("XIANGYI_PACKS__TRUSTED", "{ 430121 = [\"ab\"] }"),
+    ];
+    let config = read_over(file, &variables).expect("these are settings");
+    assert_eq!(config.database.url.as_deref(), Some("sqlite:b"));
+    assert_eq!(
+        config.listen.to_string(),
+        "127.0.0.1:1",
+        "nothing changes nothing"
+    );
+    assert!(config.accounts.second_factor_required);
+    assert_eq!(config.log.level, LogLevel::Warn);
+    assert_eq!(
+        config.wechat.app_secret.as_deref(),
+        Some("0123"),
+        "text stays text"
+    );
+    assert_eq!(config.packs.trusted["430121"], ["ab"]);
+}
+
+#[test]
+fn a_variable_that_is_no_setting_is_named_and_its_value_is_not() {
+    for (name, told) in [
+        ("XIANGYI_LISEN", "lisen"),
+        ("XIANGYI_DATABASE__URI", "uri"),
+        ("XIANGYI_LISTEN", "listen"),
+        ("XIANGYI_LISTEN__PORT", "no setting"),
+        ("XIANGYI_LOG__LEVEL", "log.level"),
+        ("XIANGYI_ACCOUNTS__SECOND_FACTOR_REQUIRED", "does not fit"),
+    ] {
+        let variables = [(name, "s3cret")];
+        let error = read_over("listen = \"127.0.0.1:1\"", &variables).expect_err(name);
+        assert!(error.contains(name) && error.contains(told), "{error}");
+        assert!(!error.contains("s3cret"), "{error}");
+    }
+}
+
 #[test]
 fn the_demo_is_for_this_machine_only() {
     for (listen, is_fine) in [

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 use xiangyi_server::accounts::addresses::FAILURES_MAX;
+use xiangyi_server::rates::Rates;
 use xiangyi_tests::actor::{Actor, PASSWORD, Reply, send};
 use xiangyi_tests::harness::Harness;
 use xiangyi_tests::on_both;
@@ -56,6 +57,38 @@ on_both!(delays_grow_and_end, |engine| {
         .await
         .problem(401, "sign-in-failed");
     try_in(&nobody, telephone, PASSWORD).await.good();
+});
+
+on_both!(who_asks_too_often_waits_and_nobody_else, |engine| {
+    let harness = Harness::with_settings(engine, |config| {
+        config.rates = Rates {
+            session_burst: 5,
+            session_per_second: 1,
+            person_burst: 8,
+            person_per_second: 1,
+        };
+    });
+    let harness = harness.await;
+    let worker = harness.worker(1).await;
+    for _ in 0..5 {
+        worker.get("/v1/me").await.good();
+    }
+    let push = worker.post("/v1/sync", &json!({})).await;
+    let wait = push.problem(429, "throttled")["retry_ms"].as_i64();
+    assert_eq!(wait, Some(1_000), "{push:?}");
+    assert_eq!(push.header("retry-after"), "1");
+    harness.worker(2).await.get("/v1/me").await.good();
+    // The same person elsewhere has what is left of what is theirs over all.
+    let page = harness.worker(1).await;
+    for _ in 0..3 {
+        page.get("/v1/me").await.good();
+    }
+    page.get("/v1/me").await.problem(429, "throttled");
+    harness.clock.advance(1_000);
+    page.get("/v1/me").await.good();
+    worker.get("/v1/me").await.problem(429, "throttled");
+    harness.clock.advance(60_000);
+    worker.get("/v1/me").await.good();
 });
 
 async fn try_from(nobody: &Actor, address: &str, telephone: &str, password: &str) -> Reply {
