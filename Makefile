@@ -3,7 +3,9 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check bench sim train folds install-deps need-cargo need-node
+.PHONY: help run demo test check bench sim train folds install-deps need-cargo need-lints need-node
+# One after another, whatever -j says: two installations at once lock each other out.
+.NOTPARALLEL:
 
 LISTEN ?= 127.0.0.1:8080
 DATA ?= data
@@ -13,6 +15,11 @@ SERVE := cargo run --release -p xiangyi-server --
 # What the tests use beside Rust and Node: a private database cluster, a real browser and what
 # steers it, Chinese type.
 PACKAGES := postgresql chromium chromium-driver fonts-noto-cjk
+RUST := $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
+# Debian packages, by root; tried twice: mirrors fail now and then.
+INSTALL := apt() { apt-get update -q && DEBIAN_FRONTEND=noninteractive \
+  apt-get install -qy --no-install-recommends "$$@"; }; \
+  install() { apt "$$@" || { sleep 10; apt "$$@"; }; }
 
 help:
 	@echo 'make run      build and start the server with the demo on http://$(LISTEN) (hub: /hub/)'
@@ -26,9 +33,16 @@ help:
 
 need-cargo:
 	@command -v cargo >/dev/null || { echo 'Rust is missing: see https://rustup.rs'; exit 1; }
+	@here=$$(cargo --version | cut -d' ' -f2); \
+	  printf '%s\n' $(RUST) "$$here" | sort -CV \
+	  || { echo "Rust $(RUST) or newer is needed; here is $$here: see https://rustup.rs"; exit 1; }
 	@command -v cc >/dev/null || { \
-	  if [ "$$(id -u)" = 0 ]; then apt-get update -q && apt-get install -qy build-essential; \
+	  if [ "$$(id -u)" = 0 ]; then $(INSTALL); install build-essential; \
 	  else echo 'A C compiler is missing. As root: apt-get install build-essential'; exit 1; fi; }
+
+need-lints: need-cargo
+	@{ cargo fmt --version && cargo clippy --version; } >/dev/null 2>&1 \
+	  || { echo 'rustfmt or clippy is missing: rustup component add rustfmt clippy'; exit 1; }
 
 run: need-cargo
 	$(SERVE) serve --demo --data $(DATA) --listen $(LISTEN)
@@ -40,9 +54,7 @@ demo: need-cargo
 # where there is one.
 need-node:
 	@if ! { command -v node && command -v npm; } >/dev/null; then \
-	  if [ "$$(id -u)" = 0 ]; then \
-	    apt-get update -q && DEBIAN_FRONTEND=noninteractive \
-	      apt-get install -qy --no-install-recommends nodejs npm; \
+	  if [ "$$(id -u)" = 0 ]; then $(INSTALL); install nodejs npm; \
 	  else echo 'Node and npm are missing. As root: apt-get install nodejs npm'; exit 1; fi; \
 	fi
 	@node -e 'process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)' \
@@ -52,7 +64,6 @@ tests/node/node_modules: tests/node/package-lock.json | need-node
 	npm ci --prefix tests/node --ignore-scripts --no-audit --no-fund --loglevel=error
 	touch $@
 
-# Installed once, tried twice: mirrors fail now and then.
 install-deps: tests/node/node_modules
 	@missing=(); \
 	for package in $(PACKAGES); do \
@@ -63,16 +74,14 @@ install-deps: tests/node/node_modules
 	if [ "$$(id -u)" != 0 ]; then \
 	  echo "Missing: $${missing[*]}. As root: apt-get install $${missing[*]}"; exit 1; \
 	fi; \
-	install() { apt-get update -q && DEBIAN_FRONTEND=noninteractive \
-	  apt-get install -qy --no-install-recommends "$${missing[@]}"; }; \
-	install || { sleep 10; install; }
+	$(INSTALL); install "$${missing[@]}"
 
-check: need-cargo
+check: need-lints
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 
 # May run again at once: databases, folders and ports are fresh, and a killed run's are swept.
-test: need-cargo install-deps check
+test: need-lints install-deps check
 	cargo test --workspace
 
 bench: need-cargo
