@@ -33,9 +33,6 @@ use crate::store::{Db, StoreError, keys};
 use crate::wechat::WeChat;
 use crate::writer::{Shared, Writer};
 
-/// Owner of a data key that seals nothing and shows at start whether the root key fits.
-const KEY_CHECK: &str = "root-key-check";
-
 /// What every handler reaches.
 #[derive(Clone)]
 pub struct App(Arc<Parts>);
@@ -191,7 +188,7 @@ async fn keys_are_not_lost(db: &Db, config: &Config) -> Result<(), StartError> {
 /// Refuses to start with other keys than those the database was sealed with.
 async fn confirm_keys(db: &Db, sealer: &Sealer, entropy: &Entropy) -> Result<(), StartError> {
     let mut tx = db.write().await?;
-    let key = keys::of(&mut tx, sealer, keys::PEOPLE, [KEY_CHECK], entropy).await;
+    let key = keys::of(&mut tx, sealer, keys::PEOPLE, [keys::CHECK], entropy).await;
     key.map_err(|error| match error {
         StoreError::Broken { .. } => StartError::from(ConfigError(
             "the database was sealed with other keys than those in the data folder: restore \

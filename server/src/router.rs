@@ -69,6 +69,7 @@ const FORM: usize = PHOTO_FORM_BYTES_MAX + SMALL;
 routes! {
     "GET"    "/healthz"               Anybody  0       => get(health::healthz);
     "GET"    "/readyz"                Anybody  0       => get(health::readyz);
+    "GET"    "/.well-known/jwks.json" Anybody  0       => get(sessions::jwks);
     "POST"   "/v1/sessions"           Anybody  SMALL   => post(sessions::sign_in);
     "DELETE" "/v1/sessions"           SignedIn SMALL   => delete(sessions::sign_out);
     "POST"   "/v1/sessions/refresh"   Anybody  SMALL   => post(sessions::refresh);

@@ -42,6 +42,7 @@ fn plain_rows() -> Vec<RouteRow> {
         ("GET", "/readyz", "/readyz".into(), None, Told::Open),
         ("POST", "/v1/sessions", "/v1/sessions".into(), None, Told::Open),
         ("POST", "/v1/sessions/refresh", "/v1/sessions/refresh".into(), None, Told::Open),
+        ("GET", "/.well-known/jwks.json", "/.well-known/jwks.json".into(), None, Told::Open),
         ("GET", "/v1/openapi.json", "/v1/openapi.json".into(), None, Told::Open),
         ("GET", "/", "/".into(), None, Told::Open),
         ("GET", "/reference/", "/reference/".into(), None, Told::Open),

@@ -9,3 +9,4 @@ pub mod roots;
 pub mod seal;
 pub mod second_factor;
 pub mod tokens;
+pub mod turn;

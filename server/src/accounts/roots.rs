@@ -9,6 +9,9 @@ use std::io::Write;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use ed25519_dalek::SigningKey;
+
+use super::turn::{self, Turn, Which};
 use crate::entropy::Entropy;
 use crate::private;
 
@@ -26,6 +29,12 @@ pub struct Roots {
     pub token: [u8; 32],
     /// Seed of the Ed25519 key that signs this server's rule packs.
     pub pack: [u8; 32],
+    /// Keys on their way in and out.
+    pub root_turn: Turn,
+    pub token_turn: Turn,
+    pub pack_turn: Turn,
+    /// Public halves of former pack keys.
+    pub believed: Vec<[u8; 32]>,
 }
 
 impl std::fmt::Debug for Roots {
@@ -104,6 +113,10 @@ impl Roots {
             index: key(&dir, "index.key")?,
             token: key(&dir, "token.key")?,
             pack: key(&dir, "pack.key")?,
+            root_turn: turn::read(&dir, Which::Root)?,
+            token_turn: turn::read(&dir, Which::Token)?,
+            pack_turn: turn::read(&dir, Which::Pack)?,
+            believed: turn::believed(&dir)?,
         })
     }
 
@@ -114,6 +127,10 @@ impl Roots {
             index: entropy.bytes(),
             token: entropy.bytes(),
             pack: entropy.bytes(),
+            root_turn: Turn::default(),
+            token_turn: Turn::default(),
+            pack_turn: Turn::default(),
+            believed: Vec::new(),
         }
     }
 }
@@ -135,7 +152,19 @@ fn make_all(data: &Path, dir: &Path, entropy: &Entropy) -> std::io::Result<()> {
     fs::File::open(data)?.sync_all()
 }
 
-fn key(dir: &Path, name: &str) -> Result<[u8; 32], RootsError> {
+/// Reads a key of this name.
+///
+/// # Errors
+/// When it cannot be read, is open to others, or is none.
+pub fn key(dir: &Path, name: &str) -> Result<[u8; 32], RootsError> {
+    parsed(&text(dir, name)?).ok_or_else(|| RootsError::Shape(dir.join(name)))
+}
+
+/// Reads a file that is for its owner only.
+///
+/// # Errors
+/// When it cannot be read or is open to others.
+pub fn text(dir: &Path, name: &str) -> Result<String, RootsError> {
     let path = dir.join(name);
     let fault = |error| RootsError::File(path.clone(), error);
     let mode = fs::metadata(&path).map_err(fault)?.permissions().mode();
@@ -143,12 +172,19 @@ fn key(dir: &Path, name: &str) -> Result<[u8; 32], RootsError> {
     if mode & 0o077 != 0 {
         return Err(RootsError::Open(path));
     }
-    let text = fs::read_to_string(&path).map_err(fault)?;
+    fs::read_to_string(&path).map_err(fault)
+}
+
+/// The key of 64 hexadecimal digits.
+pub fn parsed(text: &str) -> Option<[u8; 32]> {
     let mut out = [0; 32];
-    match hex::decode_to_slice(text.trim(), &mut out) {
-        Ok(()) => Ok(out),
-        Err(_) => Err(RootsError::Shape(path)),
-    }
+    hex::decode_to_slice(text.trim(), &mut out).ok()?;
+    Some(out)
+}
+
+/// The public half of a signing key.
+pub fn public(seed: &[u8; 32]) -> [u8; 32] {
+    SigningKey::from_bytes(seed).verifying_key().to_bytes()
 }
 
 /// Writes a key file for its owner only: beside its place, synced, renamed.

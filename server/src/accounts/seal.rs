@@ -13,6 +13,7 @@ use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
 use super::roots::Roots;
+use super::turn;
 use crate::entropy::Entropy;
 
 /// Format of sealed values; a later one gets another number.
@@ -82,12 +83,22 @@ impl DataKey {
     }
 }
 
+/// One of the root keys that a sealer knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Root(usize);
+
+impl Root {
+    /// The one in use.
+    pub const IN_USE: Self = Self(0);
+}
+
 /// Wraps data keys, caches them, and keys the telephone index. Clones share the cache.
 #[derive(Clone)]
 pub struct Sealer(Arc<Inner>);
 
 struct Inner {
-    root: DataKey,
+    /// The one in use first, then the next and the former one.
+    roots: Vec<DataKey>,
     index: [u8; 32],
     cache: RwLock<HashMap<(i64, String), DataKey>>,
 }
@@ -101,17 +112,35 @@ impl std::fmt::Debug for Sealer {
 impl Sealer {
     /// A sealer on the given roots.
     pub fn new(roots: &Roots) -> Self {
-        let root = DataKey(roots.root);
         Self(Arc::new(Inner {
-            root,
+            roots: turn::all(roots.root, &roots.root_turn)
+                .map(DataKey)
+                .collect(),
             index: roots.index,
             cache: RwLock::default(),
         }))
     }
 
     /// Wraps a data key for its row.
-    pub fn wrap(&self, entropy: &Entropy, shard: i64, owner: &str, key: &DataKey) -> Vec<u8> {
-        self.0.root.seal(entropy, &place(shard, owner), &key.0)
+    pub fn wrap(
+        &self,
+        entropy: &Entropy,
+        root: Root,
+        (shard, owner): (i64, &str),
+        key: &DataKey,
+    ) -> Vec<u8> {
+        self.0.roots[root.0].seal(entropy, &place(shard, owner), &key.0)
+    }
+
+    /// Under which of the roots a row is wrapped.
+    ///
+    /// # Errors
+    /// When it is none that is known here.
+    pub fn root_of(&self, shard: i64, owner: &str, wrapped: &[u8]) -> Result<Root, Unsealable> {
+        let place = place(shard, owner);
+        let opens = |root: &DataKey| root.open(&place, wrapped).is_ok();
+        let at = self.0.roots.iter().position(opens);
+        at.map(Root).ok_or(Unsealable)
     }
 
     /// Unwraps a data key from its row.
@@ -119,7 +148,9 @@ impl Sealer {
     /// # Errors
     /// When the row was wrapped under other roots or for another owner.
     pub fn unwrap(&self, shard: i64, owner: &str, wrapped: &[u8]) -> Result<DataKey, Unsealable> {
-        let plain = self.0.root.open(&place(shard, owner), wrapped)?;
+        let place = place(shard, owner);
+        let opened = |root: &DataKey| root.open(&place, wrapped).ok();
+        let plain = self.0.roots.iter().find_map(opened).ok_or(Unsealable)?;
         Ok(DataKey(plain.try_into().map_err(|_| Unsealable)?))
     }
 
@@ -157,7 +188,7 @@ fn place(shard: i64, owner: &str) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use super::{DataKey, Sealer, Unsealable};
+    use super::{DataKey, Root, Sealer, Unsealable};
     use crate::accounts::roots::Roots;
     use crate::entropy::Entropy;
 
@@ -186,7 +217,7 @@ mod tests {
         let entropy = Entropy::seeded(2);
         let sealer = Sealer::new(&Roots::fresh(&entropy));
         let key = DataKey::random(&entropy);
-        let wrapped = sealer.wrap(&entropy, 430_121, "p-1", &key);
+        let wrapped = sealer.wrap(&entropy, Root::IN_USE, (430_121, "p-1"), &key);
         let again = sealer.unwrap(430_121, "p-1", &wrapped).expect("own key");
         assert_eq!(again.0, key.0);
         assert!(sealer.unwrap(430_121, "p-2", &wrapped).is_err());

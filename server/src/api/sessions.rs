@@ -41,6 +41,14 @@ const FORGET_MS: i64 = HOUR_MS;
 /// Looks at the throttle, or at a session, that others change at the same moment.
 const LOOKS: usize = 4;
 
+/// `GET /.well-known/jwks.json`: by which keys access tokens are checked elsewhere; the next one is
+/// there before it signs.
+pub async fn jwks(State(app): State<App>) -> Response {
+    let public = [(header::CACHE_CONTROL, "public, max-age=300")];
+    let keys = serde_json::json!({ "keys": app.tokens.published() });
+    (public, Json(keys)).into_response()
+}
+
 /// `POST /v1/sessions`.
 ///
 /// # Errors

@@ -9,6 +9,7 @@
 //! of. A photograph is durable before its row, and none is ever taken away, so nothing that the
 //! copied rows name can be missing.
 
+pub mod keys;
 pub mod make;
 pub mod restore;
 pub mod verify;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use axum::body::Bytes;
 use xiangyi_proto::time::Millis;
 
-use super::{DATABASE, Manifest, PHOTOS, PhotoPages, sha256_of, verify};
+use super::{DATABASE, Manifest, PHOTOS, PhotoPages, keys, sha256_of, verify};
 use crate::accounts::roots::{NAMES, Roots};
 use crate::accounts::seal::Sealer;
 use crate::app::StartError;
@@ -26,34 +26,15 @@ pub struct Restored {
     pub missing: i64,
 }
 
-/// Copies the keys into a folder of their own, for their owner only.
-///
-/// # Errors
-/// When one cannot be read or written, or other keys are there.
-pub fn copy_keys(from: &Path, to: &Path) -> Result<(), StartError> {
-    private::folder(to)?;
-    for name in NAMES {
-        let (source, target) = (from.join(name), to.join(name));
-        let key = fs::read(&source)
-            .map_err(|error| format!("cannot read {}: {error}", source.display()))?;
-        if target.try_exists()? && fs::read(&target)? != key {
-            let why = format!("{} is another key; it is left as it is", target.display());
-            return Err(why.into());
-        }
-        crate::accounts::roots::put(to, name, &key)?;
-    }
-    Ok(())
-}
-
-/// Restores a backup as the settings say; `keys` is the folder of the keys, unless they lie in the
-/// data folder already.
+/// Restores a backup as the settings say; `keys_from` is the folder of the keys, unless they lie in
+/// the data folder already.
 ///
 /// # Errors
 /// When the backup is not whole, something is there already, or the keys are others.
 pub async fn restore(
     config: &Config,
     from: &Path,
-    keys: Option<&Path>,
+    keys_from: Option<&Path>,
     now: Millis,
 ) -> Result<Restored, StartError> {
     let manifest = Manifest::read(from)
@@ -65,8 +46,8 @@ pub async fn restore(
     private::data_folder(&config.data)?;
     let own_keys = config.data.join("keys");
     let is_new = !own_keys.join(NAMES[0]).is_file();
-    match keys {
-        Some(keys) => copy_keys(keys, &own_keys)?,
+    match keys_from {
+        Some(keys) => keys::put_back(keys, &own_keys)?,
         None if !is_new => {}
         None => return Err("name the folder of the keys with --keys".into()),
     }
@@ -81,7 +62,7 @@ pub async fn restore(
         Err(error) => Err(error),
     };
     remove(&beside);
-    if done.is_err() && is_new && keys.is_some() {
+    if done.is_err() && is_new && keys_from.is_some() {
         // Nothing of it stays, so that the next try is like the first.
         fs::remove_dir_all(&own_keys)?;
     }

@@ -20,7 +20,7 @@ use crate::accounts::seal::Sealer;
 use crate::app::{App, StartError};
 use crate::blobs::Key;
 use crate::store::chain::{Link, link};
-use crate::store::{Db, StoreError, Tx, audit, load, shards};
+use crate::store::{Db, StoreError, Tx, audit, keys, load, shards};
 
 /// Rows of a page.
 const PAGE: i64 = 500;
@@ -34,6 +34,13 @@ const FAULTS_MAX: usize = 100;
 pub async fn database(db: &Db, sealer: &Sealer) -> Result<Vec<String>, StoreError> {
     let mut faults = Vec::new();
     let mut tx = db.read().await?;
+    // First: with other keys nothing else can be said, and rows that are not sealed would pass.
+    match keys::unopened(&mut tx, sealer).await? {
+        0 => {}
+        count => faults.push(format!(
+            "seal_key: {count} keys do not open with these keys"
+        )),
+    }
     for shard in shards::heads(&mut tx).await? {
         let place = Place { shard: shard.id };
         place.chain(&mut tx, &shard, &mut faults).await?;

@@ -7,7 +7,7 @@ use clap::Args;
 use super::Place;
 use super::people::open;
 use crate::app::StartError;
-use crate::backup::{make, restore, verify};
+use crate::backup::{keys, make, restore, verify};
 use crate::clock::Clock;
 use crate::config::PhotoStore;
 
@@ -71,7 +71,8 @@ pub async fn backup(args: &BackupArgs) -> Result<(), StartError> {
     let own = args.place.config()?.data.join("keys");
     match &args.keys_to {
         Some(to) => {
-            restore::copy_keys(&own, to)?;
+            let name = made.folder.file_name().unwrap_or_default();
+            keys::save(&own, to, &name.to_string_lossy())?;
             println!("密钥 keys: {}", to.display());
         }
         None => println!(

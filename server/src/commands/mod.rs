@@ -8,6 +8,7 @@ mod demo_day;
 mod device;
 mod import;
 mod judged;
+mod keys;
 pub mod log;
 mod messages;
 mod moving;
@@ -47,6 +48,9 @@ enum Command {
     Restore(backup::RestoreArgs),
     /// Check that everything stored adds up.
     Verify(backup::VerifyArgs),
+    /// Keys of this server, and their change.
+    #[command(subcommand)]
+    Keys(keys::Keys),
     /// People and their grants.
     #[command(subcommand)]
     People(people::People),
@@ -143,6 +147,7 @@ pub fn run(cli: Cli) -> ExitCode {
             Command::Backup(args) => runtime.block_on(backup::backup(&args)),
             Command::Restore(args) => runtime.block_on(backup::restore(&args)),
             Command::Verify(args) => runtime.block_on(backup::check(&args)),
+            Command::Keys(keys) => runtime.block_on(keys::run(keys)),
             Command::People(people) => runtime.block_on(people::run(people)),
             Command::Device(device) => runtime.block_on(device::run(device)),
             Command::Messages(messages) => runtime.block_on(messages::run(messages)),

@@ -25,7 +25,8 @@ use xiangyi_sync::policy::{self, CompiledPack, PackFault, PackSet};
 use xiangyi_sync::signed::{self, Untrusted};
 
 use self::jobs::Jobs;
-use crate::accounts::roots::Roots;
+use crate::accounts::roots::{self, Roots};
+use crate::accounts::turn;
 use crate::app::{App, StartError, own_record};
 use crate::config::ConfigError;
 use crate::store::packs::{self, PackRow};
@@ -35,7 +36,7 @@ use crate::writer::Work;
 /// The key of this server's own packs, and whose packs it believes.
 pub struct Law {
     key: SigningKey,
-    /// The own key first.
+    /// The own key first, then its next and its former ones.
     keys: Vec<PackKey>,
     /// How many packs were there when they were last read.
     known: AtomicI64,
@@ -70,8 +71,9 @@ impl Law {
     /// The law of these keys.
     pub fn new(roots: &Roots, trusted: Vec<PackKey>) -> Self {
         let key = SigningKey::from_bytes(&roots.pack);
-        let own = hex::encode(key.verifying_key().to_bytes());
-        let own = signed::pack_key(None, &own).into_iter();
+        let turning = turn::all(roots.pack, &roots.pack_turn).map(|seed| roots::public(&seed));
+        let own = turning.chain(roots.believed.iter().copied());
+        let own = own.filter_map(|public| signed::pack_key(None, &hex::encode(public)));
         Self {
             keys: own.chain(trusted).collect(),
             key,

@@ -49,7 +49,7 @@ impl Server {
             .arg("--database")
             .arg(engine.address(&scratch).await);
         command.args(more);
-        // A phone of the load is a crowd by itself: it is counted like others and never told to wait.
+        // A phone of the load is a crowd by itself: counted like others and never told to wait.
         for of in [
             "SESSION_BURST",
             "SESSION_PER_SECOND",

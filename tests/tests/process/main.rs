@@ -5,6 +5,7 @@ mod backup;
 mod commands;
 mod config;
 mod day;
+mod keys;
 mod kill;
 mod phone;
 mod speaks;

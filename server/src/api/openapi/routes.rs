@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use xiangyi_proto::limits::{LIST_ROWS_MAX, PHOTO_BYTES_MAX};
 
-use super::schema::{code, list, open, reference, text, unit, whole, wide};
+use super::schema::{code, list, object, open, reference, text, unit, whole, wide};
 
 /// A good answer of JSON.
 pub fn good(schema: Value) -> Value {
@@ -41,6 +41,10 @@ pub fn answers() -> Vec<(&'static str, Value)> {
             json!({ "200": media("text/plain", text()) }),
         ),
         ("GET /readyz", json!({ "200": media("text/plain", text()) })),
+        (
+            "GET /.well-known/jwks.json",
+            json!({ "200": good(public_keys()) }),
+        ),
         ("GET /v1/openapi.json", json!({ "200": good(open()) })),
         ("POST /v1/sync", json!({ "200": good(reference("Answer")) })),
         (
@@ -309,4 +313,15 @@ fn offset() -> Value {
         true,
         json!({ "type": "integer", "minimum": 0 }),
     )
+}
+
+/// RFC 7517 and 8037.
+fn public_keys() -> Value {
+    let names = ["kty", "crv", "alg", "use", "kid", "x"];
+    let members: serde_json::Map<_, _> = names
+        .map(|name| (name.to_owned(), text()))
+        .into_iter()
+        .collect();
+    let key = object(&names, Value::Object(members));
+    object(&["keys"], json!({ "keys": list(key) }))
 }
