@@ -17,8 +17,8 @@ use xiangyi_proto::problem;
 
 use crate::api::{
     about, account, devices, escalated, evidence, exchange, health, hub, kpis, ledger, live, me,
-    moves, openapi, packs, photos, records, reports, sessions, small, timeline, today, uploads,
-    wechat, what_if,
+    moves, openapi, packs, photos, records, reports, sessions, small, timeline, today, units,
+    uploads, wechat, what_if,
 };
 use crate::app::App;
 use crate::lines;
@@ -114,6 +114,8 @@ routes! {
     "DELETE" "/v1/packs/{region}/{version}" SignedIn SMALL => delete(packs::withdraw);
     "POST"   "/v1/packs/{region}/{version}/publish" SignedIn SMALL => post(packs::publish);
     "POST"   "/v1/moves"              SignedIn SMALL   => post(moves::run);
+    "GET"    "/v1/units"              SignedIn 0       => get(units::list);
+    "GET"    "/v1/units/{id}"         SignedIn 0       => get(units::read);
     "GET"    "/v1/{collection}"       SignedIn 0       => get(records::list);
     "POST"   "/v1/{collection}"       SignedIn RECORDS => post(records::create);
     "GET"    "/v1/{collection}/{id}"  SignedIn 0       => get(records::read);

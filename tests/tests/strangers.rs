@@ -78,6 +78,8 @@ fn plain_rows() -> Vec<RouteRow> {
         ("GET", "/v1/reports/{period}", "/v1/reports/2026-01?unit=430121".into(), None, none()),
         ("GET", "/v1/clients/{id}/timeline",
             format!("/v1/clients/{RECORD}/timeline?unit={UNIT}"), None, none()),
+        ("GET", "/v1/units", "/v1/units?county=430121".into(), None, Told::Nothing),
+        ("GET", "/v1/units/{id}", format!("/v1/units/{UNIT}"), None, none()),
         ("GET", "/v1/live", "/v1/live".into(), None, Told::Open),
         ("GET", "/v1/escalated", "/v1/escalated?unit=430121".into(), None, none()),
         ("POST", "/v1/moves", "/v1/moves".into(), Some(json!({ "what": "worker",

@@ -24,6 +24,7 @@ pub mod sessions;
 pub mod small;
 pub mod timeline;
 pub mod today;
+pub mod units;
 pub mod uploads;
 pub mod wechat;
 pub mod what_if;

@@ -9,6 +9,7 @@ mod routes;
 mod schema;
 mod shapes;
 mod station;
+mod units;
 
 use std::collections::BTreeMap;
 
@@ -149,6 +150,7 @@ fn of_route(route: &Route, path: &str) -> (Value, Option<Value>) {
     let body = body.map(|body| routes::body("application/json", true, body));
     let answers = of(routes::answers())
         .or_else(|| of(station::answers()))
+        .or_else(|| of(units::answers()))
         .unwrap_or_else(
             || json!({ status: answer.map_or_else(|| routes::bare(&[]), routes::good) }),
         );
@@ -217,6 +219,7 @@ fn parameters(route: &Route, path: &str, kind: Option<Kind>) -> Vec<Value> {
         None => {
             let named = format!("{} {path}", route.method);
             let all = routes::asked().into_iter().chain(station::asked());
+            let all = all.chain(units::asked());
             let mut asked = all.filter(|(key, _)| *key == named);
             asked.next().map(|(_, list)| list).unwrap_or_default()
         }
