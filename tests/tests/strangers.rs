@@ -99,7 +99,14 @@ fn record_rows() -> Vec<RouteRow> {
         "result": "x", "process": "x", "outcome": { "kind": "served" } } });
     let refused = || Told::Refused(422, "record-rejected");
     let (one, all) = ("/v1/{collection}/{id}", "/v1/{collection}");
+    let activity = json!({ "unit": UNIT, "body": {
+        "title": "x", "type": "elder_company", "sessions": [{ "session": 1, "starts_at": START,
+            "ends_at": START + 60_000, "roles": [{ "role": "x", "capacity": 1 }] }] } });
+    let card = format!("/v1/activities/{RECORD}/card?unit={UNIT}");
     vec![
+        ("GET", "/v1/activities", "/v1/activities?unit=430121".into(), None, Told::Nothing),
+        ("POST", "/v1/activities", "/v1/activities".into(), Some(activity), refused()),
+        ("GET", "/v1/activities/{id}/card", card, None, Told::Refused(404, "not-found")),
         ("GET", all, format!("/v1/visits?unit={UNIT}"), None, Told::Nothing),
         ("POST", all, "/v1/visits".into(), Some(visit), refused()),
         ("GET", one, record.clone(), None, Told::Refused(404, "not-found")),

@@ -17,6 +17,7 @@ pub mod moves;
 pub mod openapi;
 pub mod packs;
 pub mod photos;
+pub mod public;
 pub mod query;
 pub mod records;
 pub mod reports;

@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-use super::{county, exchange, packs, records, units};
+use super::{county, exchange, packs, public, records, units};
 
 /// Every schema by its name, but those of kinds.
 pub fn shapes() -> Vec<(&'static str, Value)> {
@@ -50,6 +50,9 @@ pub fn shapes() -> Vec<(&'static str, Value)> {
         ("LiveClosed", county::live_closed()),
         ("Unit", units::unit()),
         ("UnitPage", units::unit_page()),
+        ("ActivityCard", public::card()),
+        ("ActivityCards", public::cards()),
+        ("CardStanding", public::standing()),
         ("VillagePoints", units::village_points()),
     ]
 }
