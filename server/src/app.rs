@@ -15,8 +15,9 @@ use crate::accounts::roots::{NAMES, Roots};
 use crate::accounts::seal::Sealer;
 use crate::accounts::tokens::Tokens;
 use crate::blobs::Blobs;
+use crate::cards::board::Board;
 use crate::clock::Clock;
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, Public};
 use crate::entropy::Entropy;
 use crate::heard::Heard;
 use crate::law::{self, Law};
@@ -63,6 +64,9 @@ pub struct Parts {
     pub cannot_write: Arc<AtomicBool>,
     /// The mini-program, if there is one.
     pub wechat: Option<WeChat>,
+    /// What strangers are shown.
+    pub public: Public,
+    pub board: Board,
     /// Roles beyond a station need a second factor.
     pub second_factor_required: bool,
 }
@@ -126,6 +130,8 @@ impl App {
             staging: Staging::open(&config.data)?,
             darkroom: Darkroom::default(),
             lines: config.lines,
+            public: config.public.clone(),
+            board: Board::default(),
             second_factor_required: config.accounts.second_factor_required,
             wechat,
             cannot_write,

@@ -121,6 +121,11 @@ impl FromRequestParts<App> for Caller {
     }
 }
 
+/// Whether a request says who asks, rightly or not.
+pub fn says_who(parts: &Parts) -> bool {
+    parts.headers.contains_key(header::AUTHORIZATION) || token(parts).is_some()
+}
+
 /// The token of a request, and whether it came by cookie.
 fn token(parts: &Parts) -> Option<(String, bool)> {
     let header = |name| {

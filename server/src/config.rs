@@ -33,6 +33,7 @@ pub struct Config {
     pub metrics: Metrics,
     pub rates: Rates,
     pub wechat: WeChatSettings,
+    pub public: Public,
     pub log: Log,
     /// Demo people and codes; loopback only, never in a file.
     #[serde(skip)]
@@ -78,6 +79,16 @@ pub struct Accounts {
 pub struct Metrics {
     /// Address and port of a listener of its own; none when absent.
     pub listen: Option<SocketAddr>,
+}
+
+/// What is shown to whoever has not signed in.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Public {
+    /// Activities that volunteers can join.
+    pub activities: bool,
+    /// How to sign up for one, in words of the county's own.
+    pub sign_up: Option<String>,
 }
 
 /// The mini-program, if there is one.
@@ -260,6 +271,7 @@ impl Default for Config {
             metrics: Metrics::default(),
             rates: Rates::default(),
             wechat: WeChatSettings::default(),
+            public: Public::default(),
             log: Log::default(),
             demo: false,
             demo_volunteers: 0,

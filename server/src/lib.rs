@@ -10,6 +10,7 @@ pub mod app;
 pub mod backup;
 pub mod blobs;
 pub mod caller;
+pub mod cards;
 pub mod clock;
 pub mod commands;
 pub mod config;

@@ -3,7 +3,8 @@
 //! A code that was closed keeps its name, because old records bear it; it takes no new ones. One
 //! node's import is noticed by the others within a second (`look`).
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Bound;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -30,8 +31,22 @@ pub struct Region {
 #[derive(Debug, Default)]
 struct Table {
     regions: BTreeMap<String, Region>,
-    /// Names of units as they call themselves.
-    units: HashMap<String, String>,
+    /// What units say of themselves.
+    units: BTreeMap<String, UnitRow>,
+    /// Villages whose points were imported; those of this build are invented.
+    surveyed: BTreeSet<String>,
+}
+
+/// A county, a station or a village as a list shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    pub code: String,
+    pub name: String,
+    pub region: Option<Region>,
+    /// What an import told of it.
+    pub told: Option<UnitRow>,
+    /// Its point was imported and not made up for the demo.
+    pub is_surveyed: bool,
 }
 
 /// Codes and names; another reading may be put in their place at any time.
@@ -44,14 +59,14 @@ pub struct Regions {
 impl Default for Regions {
     fn default() -> Self {
         Self {
-            table: RwLock::new(Arc::new(Table::of(Vec::new(), Vec::new()))),
+            table: RwLock::new(Arc::new(Table::of(Vec::new(), Vec::new(), &[]))),
             edition: AtomicI64::new(0),
         }
     }
 }
 
 impl Table {
-    fn of(imported: Vec<RegionRow>, units: Vec<UnitRow>) -> Self {
+    fn of(imported: Vec<RegionRow>, units: Vec<UnitRow>, points: &[PointRow]) -> Self {
         let list: Vec<(String, String)> =
             serde_json::from_str(REGIONS).expect("the table of this build is JSON");
         let named = |(code, name): (String, String)| {
@@ -71,11 +86,62 @@ impl Table {
             };
             regions.insert(row.code, region);
         }
-        let named = units.into_iter().filter(|unit| !unit.name.is_empty());
+        let coded = |unit: UnitRow| (unit.code.clone(), unit);
         Self {
             regions,
-            units: named.map(|unit| (unit.code, unit.name)).collect(),
+            units: units.into_iter().map(coded).collect(),
+            surveyed: points.iter().map(|point| point.code.clone()).collect(),
         }
+    }
+
+    /// The name of a unit as people say it.
+    fn unit_name(&self, code: &str) -> String {
+        let told = self.units.get(code).map(|unit| unit.name.as_str());
+        if let Some(own) = told.filter(|name| !name.is_empty()) {
+            return own.to_owned();
+        }
+        let name = self.regions.get(code);
+        let name = name.map_or(code, |region| region.name.as_str());
+        match code.len() {
+            9 => format!("{name}社工站"),
+            6 => format!("{name}社工总站"),
+            _ => name.to_owned(),
+        }
+    }
+
+    fn listed(&self, code: &str) -> Listed {
+        Listed {
+            code: code.to_owned(),
+            name: self.unit_name(code),
+            region: self.regions.get(code).cloned(),
+            told: self.units.get(code).cloned(),
+            is_surveyed: self.surveyed.contains(code),
+        }
+    }
+
+    /// Codes that begin with one, behind another, in order.
+    fn codes<'a>(&'a self, within: &'a str, after: &'a str) -> impl Iterator<Item = &'a str> {
+        let from = if after < within {
+            Bound::Included(within)
+        } else {
+            Bound::Excluded(after)
+        };
+        let in_order = (from, Bound::Unbounded);
+        let inside = move |code: &&str| code.starts_with(within);
+        let regions = self.regions.range::<str, _>(in_order);
+        let regions = regions.map(|(code, _)| code.as_str()).take_while(inside);
+        // A county without townships in the table may have stations all the same.
+        let units = self.units.range::<str, _>(in_order);
+        let units = units.map(|(code, _)| code.as_str()).take_while(inside);
+        let mut units = units
+            .filter(|code| !self.regions.contains_key(*code))
+            .peekable();
+        let mut regions = regions.peekable();
+        std::iter::from_fn(move || match (regions.peek(), units.peek()) {
+            (Some(region), Some(unit)) if unit < region => units.next(),
+            (None, _) => units.next(),
+            _ => regions.next(),
+        })
     }
 
     fn under<'a>(&'a self, code: &'a str, digits: usize) -> impl Iterator<Item = &'a str> {
@@ -134,17 +200,30 @@ impl Regions {
 
     /// The name of a unit as people say it: 星沙街道社工站, 长沙县社工总站.
     pub fn unit_name(&self, code: &str) -> String {
+        self.table().unit_name(code)
+    }
+
+    /// What is known of a unit or a village.
+    pub fn listed(&self, code: &str) -> Option<Listed> {
         let table = self.table();
-        if let Some(own) = table.units.get(code) {
-            return own.clone();
-        }
-        let name = table.regions.get(code);
-        let name = name.map_or(code, |region| region.name.as_str());
-        match code.len() {
-            9 => format!("{name}社工站"),
-            6 => format!("{name}社工总站"),
-            _ => name.to_owned(),
-        }
+        let is_known = table.regions.contains_key(code) || table.units.contains_key(code);
+        is_known.then(|| table.listed(code))
+    }
+
+    /// The first of those that are wanted and have this in their name, behind a code, in order of
+    /// their codes. The codes that `reach` names are in order, and none lies within another.
+    pub fn page(
+        &self,
+        reach: &[String],
+        (named, after): (&str, &str),
+        count: usize,
+        is_wanted: impl Fn(&str) -> bool,
+    ) -> Vec<Listed> {
+        let table = self.table();
+        let codes = reach.iter().flat_map(|within| table.codes(within, after));
+        let is_named = |code: &&str| named.is_empty() || table.unit_name(code).contains(named);
+        let wanted = codes.filter(|code| is_wanted(code)).filter(is_named);
+        wanted.take(count).map(|code| table.listed(code)).collect()
     }
 
     /// Codes of one level directly under a code.
@@ -180,8 +259,9 @@ pub async fn load(app: &App) -> Result<(), StoreError> {
 }
 
 async fn put(app: &App, tx: &mut Tx, edition: i64) -> Result<(), StoreError> {
-    let table = Table::of(places::regions(tx).await?, places::units(tx).await?);
     let points = places::points(tx).await?;
+    let (regions, units) = (places::regions(tx).await?, places::units(tx).await?);
+    let table = Table::of(regions, units, &points);
     app.writer.put_places(self::places(points));
     let mut kept = app
         .regions

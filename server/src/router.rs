@@ -17,8 +17,8 @@ use xiangyi_proto::problem;
 
 use crate::api::{
     about, account, devices, escalated, evidence, exchange, health, hub, kpis, ledger, live, me,
-    moves, openapi, packs, photos, records, reports, sessions, small, timeline, today, uploads,
-    wechat, what_if,
+    moves, openapi, packs, photos, public, records, reports, sessions, small, timeline, today,
+    units, uploads, wechat, what_if,
 };
 use crate::app::App;
 use crate::lines;
@@ -115,11 +115,16 @@ routes! {
     "DELETE" "/v1/packs/{region}/{version}" SignedIn SMALL => delete(packs::withdraw);
     "POST"   "/v1/packs/{region}/{version}/publish" SignedIn SMALL => post(packs::publish);
     "POST"   "/v1/moves"              SignedIn SMALL   => post(moves::run);
+    "GET"    "/v1/units"              SignedIn 0       => get(units::list);
+    "GET"    "/v1/units/{id}"         SignedIn 0       => get(units::read);
     "GET"    "/v1/{collection}"       SignedIn 0       => get(records::list);
     "POST"   "/v1/{collection}"       SignedIn RECORDS => post(records::create);
     "GET"    "/v1/{collection}/{id}"  SignedIn 0       => get(records::read);
     "PATCH"  "/v1/{collection}/{id}"  SignedIn RECORDS => patch(records::patch);
     "DELETE" "/v1/{collection}/{id}"  SignedIn SMALL   => delete(records::void);
+    "GET"    "/v1/activities"         Anybody  0       => get(public::list);
+    "POST"   "/v1/activities"         SignedIn RECORDS => post(records::create_activity);
+    "GET"    "/v1/activities/{id}/card" SignedIn 0     => get(public::card);
     "GET"    "/"                      Anybody  0       => get(hub::redirect);
     "GET"    "/hub"                   Anybody  0       => get(hub::redirect);
     "GET"    "/hub/"                  Anybody  0       => get(hub::index);

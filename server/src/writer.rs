@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use tokio::sync::{mpsc, oneshot};
-use xiangyi_proto::ids::{PersonId, Seq, Shard};
+use xiangyi_proto::ids::{PersonId, RecordId, Seq, Shard};
 use xiangyi_proto::limits::COMMIT_ITEMS_MAX;
 use xiangyi_proto::time::Millis;
 use xiangyi_sync::apply::{self, Outcome};
@@ -27,7 +27,7 @@ use crate::entropy::Entropy;
 use crate::live::Live;
 use crate::store::save::Saved;
 use crate::store::shards::{ShardRow, StreamIds};
-use crate::store::{Db, StoreError, Tx, load, save, shards, wechat};
+use crate::store::{Db, StoreError, Tx, cards, load, save, shards, wechat};
 use crate::wechat::messages::OFFER;
 
 /// Village code → latitude and longitude × 10⁷, WGS-84.
@@ -74,6 +74,11 @@ pub enum Work {
     Timers(Vec<Timer>),
     /// A photograph of this hash and owner is complete.
     Photo { sha256: String, owner: PersonId },
+    /// What WeChat said of an activity's public texts.
+    Card {
+        record: RecordId,
+        state: &'static str,
+    },
     /// A row the server writes by itself: a grant in a mailbox, a published pack.
     Record(Box<xiangyi_sync::world::Record>),
 }
@@ -216,7 +221,7 @@ fn size_of(work: &Work) -> usize {
     match work {
         Work::Items(items) => items.len(),
         Work::Timers(timers) => timers.len(),
-        Work::Photo { .. } | Work::Record(_) => 1,
+        Work::Photo { .. } | Work::Card { .. } | Work::Record(_) => 1,
     }
 }
 
@@ -373,6 +378,7 @@ pub(crate) async fn stored(
         (&shared.sealer, &shared.entropy, &*shared.stream_ids),
     );
     let saved = save::save(tx, shard, &world.effects, &counter.chain, with).await?;
+    cards::put(tx, shard.0, &crate::cards::written(&world.effects), now).await?;
     if shared.messages {
         tell_offers(tx, shard, world, now).await?;
     }
@@ -425,6 +431,10 @@ async fn fill(
                 Work::Photo { sha256, owner } => {
                     others.absorb(world.wants_of_photo(sha256, owner));
                 }
+                Work::Card { record, .. } => {
+                    others.records.insert(*record);
+                    others.slots.insert(*record);
+                }
                 Work::Record(record) => {
                     others.records.insert(record.id);
                 }
@@ -460,6 +470,14 @@ fn decide(world: &mut World, works: &[&Work], items: &mut [Admitted], env: &Env<
             }
             Work::Photo { sha256, owner } => {
                 photos_here::photo_complete(world, sha256, owner, env);
+                Done::Nothing
+            }
+            Work::Card { record, state } => {
+                if let Some(mut record) = world.live(*record).cloned() {
+                    record.derive("public", *state);
+                    record.rev += 1;
+                    world.keep(record, env);
+                }
                 Done::Nothing
             }
             Work::Record(record) => {

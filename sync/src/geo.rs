@@ -53,8 +53,9 @@ fn gcj02_to_wgs84(shown: Wgs84) -> Wgs84 {
     real
 }
 
-/// The published obfuscation of Chinese maps (Krasovsky 1940 ellipsoid).
-fn wgs84_to_gcj02(p: Wgs84) -> Wgs84 {
+/// The published obfuscation of Chinese maps (Krasovsky 1940 ellipsoid). What comes out is no
+/// longer WGS-84 and bears the name of its own system wherever it is told.
+pub fn wgs84_to_gcj02(p: Wgs84) -> Wgs84 {
     use std::f64::consts::PI;
     const A: f64 = 6_378_245.0;
     const EE: f64 = 0.006_693_421_622_965_943;

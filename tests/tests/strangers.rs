@@ -79,6 +79,8 @@ fn plain_rows() -> Vec<RouteRow> {
         ("GET", "/v1/reports/{period}", "/v1/reports/2026-01?unit=430121".into(), None, none()),
         ("GET", "/v1/clients/{id}/timeline",
             format!("/v1/clients/{RECORD}/timeline?unit={UNIT}"), None, none()),
+        ("GET", "/v1/units", "/v1/units?county=430121".into(), None, Told::Nothing),
+        ("GET", "/v1/units/{id}", format!("/v1/units/{UNIT}"), None, none()),
         ("GET", "/v1/live", "/v1/live".into(), None, Told::Open),
         ("GET", "/v1/escalated", "/v1/escalated?unit=430121".into(), None, none()),
         ("POST", "/v1/moves", "/v1/moves".into(), Some(json!({ "what": "worker",
@@ -98,7 +100,14 @@ fn record_rows() -> Vec<RouteRow> {
         "result": "x", "process": "x", "outcome": { "kind": "served" } } });
     let refused = || Told::Refused(422, "record-rejected");
     let (one, all) = ("/v1/{collection}/{id}", "/v1/{collection}");
+    let activity = json!({ "unit": UNIT, "body": {
+        "title": "x", "type": "elder_company", "sessions": [{ "session": 1, "starts_at": START,
+            "ends_at": START + 60_000, "roles": [{ "role": "x", "capacity": 1 }] }] } });
+    let card = format!("/v1/activities/{RECORD}/card?unit={UNIT}");
     vec![
+        ("GET", "/v1/activities", "/v1/activities?unit=430121".into(), None, Told::Nothing),
+        ("POST", "/v1/activities", "/v1/activities".into(), Some(activity), refused()),
+        ("GET", "/v1/activities/{id}/card", card, None, Told::Refused(404, "not-found")),
         ("GET", all, format!("/v1/visits?unit={UNIT}"), None, Told::Nothing),
         ("POST", all, "/v1/visits".into(), Some(visit), refused()),
         ("GET", one, record.clone(), None, Told::Refused(404, "not-found")),

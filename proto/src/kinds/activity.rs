@@ -72,6 +72,7 @@ const FIELDS: &[Field] = &[
         .county(),
     f("/derived", Type::Map).derived().county(),
     f("/derived/class", Type::Word).derived().county(),
+    f("/derived/public", Type::Code(&["pass", "review", "risky"])).derived(),
     f("/derived/slots", Type::List(240)).derived().county(),
     f("/derived/slots/-", Type::Map).derived().county(),
     f("/derived/slots/-/session", Type::Int(1, 1_000))

@@ -4,11 +4,13 @@
 mod county;
 mod exchange;
 mod packs;
+mod public;
 mod records;
 mod routes;
 mod schema;
 mod shapes;
 mod station;
+mod units;
 
 use std::collections::BTreeMap;
 
@@ -29,6 +31,9 @@ use crate::router::{ROUTES, Route, Who};
 
 /// The one route whose HEAD is part of the protocol: how far an upload has come.
 const HEADED: &str = "/v1/photos/uploads/{id}";
+
+/// The one list that whoever has not signed in may see.
+const PUBLIC: &str = "/v1/activities";
 
 /// `GET /v1/openapi.json`.
 pub async fn openapi() -> Json<Value> {
@@ -74,6 +79,9 @@ pub fn document() -> Value {
 /// A route with its collection written out, once per kind.
 fn spelled(route: &Route) -> Vec<(String, Option<Kind>)> {
     let path = route.path.replace("{*", "{");
+    if path == PUBLIC {
+        return vec![(path, Some(Kind::Activity))];
+    }
     if !path.contains("{collection}") {
         return vec![(path, None)];
     }
@@ -113,7 +121,9 @@ fn operation(route: &Route, path: &str, kind: Option<Kind>) -> Value {
         "description": "A problem with its code and what to do next.",
         "content": { "application/problem+json": { "schema": reference("Problem") } },
     });
+    let is_public = route.path == PUBLIC && route.method == "GET";
     let (mut answers, body) = match kind {
+        Some(_) if is_public => (public::answers(), None),
         Some(kind) => of_kind(kind, route.method, path.contains("{id}")),
         None => of_route(route, path),
     };
@@ -128,6 +138,9 @@ fn operation(route: &Route, path: &str, kind: Option<Kind>) -> Value {
     }
     if route.who == Who::SignedIn {
         operation["security"] = json!([{ "token": [] }, { "cookie": [] }]);
+    }
+    if is_public {
+        operation["security"] = json!([{}, { "token": [] }, { "cookie": [] }]);
     }
     operation
 }
@@ -149,6 +162,8 @@ fn of_route(route: &Route, path: &str) -> (Value, Option<Value>) {
     let body = body.map(|body| routes::body("application/json", true, body));
     let answers = of(routes::answers())
         .or_else(|| of(station::answers()))
+        .or_else(|| of(units::answers()))
+        .or_else(|| of(public::more()))
         .unwrap_or_else(
             || json!({ status: answer.map_or_else(|| routes::bare(&[]), routes::good) }),
         );
@@ -213,10 +228,14 @@ fn parameters(route: &Route, path: &str, kind: Option<Kind>) -> Vec<Value> {
         }
     }
     let more = match kind {
+        Some(_) if route.path == PUBLIC && route.method == "GET" => {
+            public::either(routes::asked_of("GET", false))
+        }
         Some(_) => routes::asked_of(route.method, path.contains("{id}")),
         None => {
             let named = format!("{} {path}", route.method);
             let all = routes::asked().into_iter().chain(station::asked());
+            let all = all.chain(units::asked()).chain(public::asked());
             let mut asked = all.filter(|(key, _)| *key == named);
             asked.next().map(|(_, list)| list).unwrap_or_default()
         }

@@ -7,7 +7,8 @@ use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
-use xiangyi_proto::problem;
+use xiangyi_proto::ids::Shard;
+use xiangyi_proto::{problem, region};
 
 use crate::problem::ApiError;
 
@@ -77,6 +78,15 @@ fn place(told: &Told) -> (String, &'static str) {
     };
     let name: String = name.chars().take(NAME_CHARS_MAX).collect();
     (format!("/{name}"), code)
+}
+
+/// The county of a unit in a query.
+///
+/// # Errors
+/// When it is no code.
+pub fn unit(code: &str) -> Result<Shard, ApiError> {
+    let shard = region::shard_of(code);
+    shard.ok_or_else(|| ApiError::new(problem::INVALID_PARAMETER).at("/unit", "bad-region"))
 }
 
 /// The id in a path.

@@ -211,7 +211,7 @@ pub(super) fn shown(row: Listed) -> Shown {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AtUnit {
-    unit: String,
+    pub(super) unit: String,
 }
 
 /// `GET /v1/{collection}/{id}?unit=`.
@@ -299,6 +299,19 @@ pub async fn create(
         _ => Op::Create,
     };
     write(&app, &caller, &headers, kind, op, ask).await
+}
+
+/// `POST /v1/activities`, whose list is a route of its own.
+///
+/// # Errors
+/// As of any other collection.
+pub async fn create_activity(
+    app: State<App>,
+    caller: Caller,
+    headers: HeaderMap,
+    bytes: Bytes,
+) -> Result<Response, ApiError> {
+    create(app, caller, Path("activities".to_owned()), headers, bytes).await
 }
 
 /// `PATCH /v1/{collection}/{id}`.

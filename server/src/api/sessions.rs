@@ -160,7 +160,7 @@ pub fn counted(
 }
 
 /// Where a try comes from, if that is counted.
-fn address(peer: Option<Extension<Peer>>, headers: &HeaderMap) -> Option<IpAddr> {
+pub fn address(peer: Option<Extension<Peer>>, headers: &HeaderMap) -> Option<IpAddr> {
     // A proxy adds a line or continues one; either way its word comes last.
     let said = headers.get_all("x-forwarded-for").iter().next_back();
     let said = said.and_then(|value| value.to_str().ok());

@@ -11,6 +11,7 @@ use xiangyi_proto::problem;
 use super::{account, body, sessions};
 use crate::app::App;
 use crate::caller::Caller;
+use crate::cards::check;
 use crate::lines::Peer;
 use crate::problem::ApiError;
 use crate::store::people::{self, PersonRow};
@@ -87,6 +88,7 @@ async fn signed_in(app: &App, ask: &WeChatSignIn) -> Result<Response, ApiError> 
         bind_to(app, &mut tx, &person.id, &opened.openid).await?;
         tx.commit().await?;
     }
+    check::wake(app, &person.id).await?;
     sessions::begin(app, &person, None, None).await
 }
 
@@ -142,6 +144,7 @@ pub async fn bind(
     let mut tx = app.db.write().await?;
     bind_to(&app, &mut tx, &caller.person, &opened.openid).await?;
     tx.commit().await?;
+    check::wake(&app, &caller.person).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -1,18 +1,18 @@
-//! `xiangyi messages`: what could not be sent, and another try.
+//! `xiangyi messages`: what could not be sent, or checked for the public, and another try.
 
 use clap::Subcommand;
 
 use super::Place;
 use super::people::open;
 use crate::app::StartError;
-use crate::store::wechat;
+use crate::store::{cards, wechat};
 
 /// Messages of one list.
 const LISTED: i64 = 200;
 
 #[derive(Debug, Subcommand)]
 pub enum Messages {
-    /// List the messages that were given up.
+    /// List the messages and the checks of public texts that were given up.
     Parked(Place),
     /// Give all of them another chance.
     Again(Place),
@@ -28,11 +28,16 @@ pub async fn run(command: Messages) -> Result<(), StartError> {
                 let (shard, fault) = (message.shard, message.fault.unwrap_or_default());
                 println!("{shard}\t{}\t{}\t{fault}", message.what, message.person);
             }
+            for card in cards::parked(&mut tx, LISTED).await? {
+                let (shard, fault) = (card.shard, card.fault.unwrap_or_default());
+                println!("{shard}\tcheck\t{}\t{fault}", card.author);
+            }
         }
         Messages::Again(place) => {
             let app = open(&place).await?;
             let mut tx = app.db.write().await?;
-            let count = wechat::again(&mut tx, app.clock.now()).await?;
+            let now = app.clock.now();
+            let count = wechat::again(&mut tx, now).await? + cards::again(&mut tx, now).await?;
             tx.commit().await?;
             println!("{count} 条重新发送 messages are tried again");
         }

@@ -8,6 +8,7 @@ pub mod accounts;
 pub mod audit;
 pub mod batch;
 pub mod bulk;
+pub mod cards;
 pub mod chain;
 pub mod copy;
 pub mod dialect;

@@ -10,6 +10,13 @@ pub fn good(schema: Value) -> Value {
     media("application/json", schema)
 }
 
+/// The same with an example.
+pub fn exampled(kind: &str, schema: Value, example: Value) -> Value {
+    let mut answer = media(kind, schema);
+    answer["content"][kind]["example"] = example;
+    answer
+}
+
 /// A good answer of another media type.
 fn media(kind: &str, schema: Value) -> Value {
     let mut answer = json!({ "description": "Done." });
@@ -289,7 +296,8 @@ pub fn asked_of(method: &str, one: bool) -> Vec<Value> {
     ]
 }
 
-fn limit() -> Value {
+/// Rows of a page.
+pub fn limit() -> Value {
     json!({ "type": "integer", "minimum": 1, "maximum": LIST_ROWS_MAX })
 }
 

@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-use super::{county, exchange, packs, records};
+use super::{county, exchange, packs, public, records, units};
 
 /// Every schema by its name, but those of kinds.
 pub fn shapes() -> Vec<(&'static str, Value)> {
@@ -48,6 +48,12 @@ pub fn shapes() -> Vec<(&'static str, Value)> {
         ("TrialReport", packs::trial_report()),
         ("LiveChange", county::live_change()),
         ("LiveClosed", county::live_closed()),
+        ("Unit", units::unit()),
+        ("UnitPage", units::unit_page()),
+        ("ActivityCard", public::card()),
+        ("ActivityCards", public::cards()),
+        ("CardStanding", public::standing()),
+        ("VillagePoints", units::village_points()),
     ]
 }
 
