@@ -143,6 +143,21 @@ impl Blobs {
         }
     }
 
+    /// A blob as it comes from the store, with its length: who reads slowly holds little of it.
+    ///
+    /// # Errors
+    /// When the store does not answer; later faults break the stream off.
+    pub async fn stream(
+        &self,
+        key: &Key,
+    ) -> Result<Option<(u64, BoxStream<'static, object_store::Result<Bytes>>)>, BlobError> {
+        match self.0.get_opts(&key.path(), GetOptions::default()).await {
+            Ok(found) => Ok(Some((found.meta.size, found.into_stream()))),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(BlobError(error)),
+        }
+    }
+
     /// Reads a blob whole, if there is one.
     ///
     /// # Errors

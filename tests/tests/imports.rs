@@ -3,6 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 
 use serde_json::{Value, json};
+use xiangyi_proto::time::DAY_MS;
 use xiangyi_server::app::App;
 use xiangyi_server::clock::Clock;
 use xiangyi_server::entropy::Entropy;
@@ -394,4 +395,14 @@ on_both!(an_agency_has_its_stations_and_its_manager, |engine| {
     let bad = file.replace("52430121MJJ000001X", "524301");
     let report = import(&harness, What::Agencies, &bad, &plain()).await;
     came(&report, &[Word::Refused], false);
+    // It ends early; the old file does not begin it again, and a renewed one is a new one.
+    let shorter = file.replace("2026-12-31", "2026-01-31");
+    let report = import(&harness, What::Agencies, &shorter, &plain()).await;
+    came(&report, &[Word::Changed], true);
+    harness.clock.advance(30 * DAY_MS);
+    let report = import(&harness, What::Agencies, file, &plain()).await;
+    came(&report, &[Word::Refused], false);
+    let renewed = file.replace("2026-01-01", "2026-03-01");
+    let report = import(&harness, What::Agencies, &renewed, &plain()).await;
+    came(&report, &[Word::Changed], true);
 });

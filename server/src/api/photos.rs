@@ -4,7 +4,7 @@
 //! now, and for reviewers with a reason, which is noted. The original, with what the camera
 //! wrote, is for the owner and reviewers. To everybody else the photograph is not there.
 
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -87,10 +87,12 @@ pub async fn read(
         (Form::Rendition(rendition), _) => Some(rendition),
     };
     let found = match rendition {
-        Some(rendition) => small(&app, &wanted, rendition).await?,
+        Some(rendition) => small(&app, &wanted, rendition)
+            .await?
+            .map(|(bytes, mime)| (bytes.into_response(), mime)),
         None => Some(original(&app, &wanted).await?),
     };
-    let Some((bytes, mime)) = found else {
+    let Some((body, mime)) = found else {
         let wait = [(header::RETRY_AFTER, HeaderValue::from_static("1"))];
         return Ok((StatusCode::ACCEPTED, wait).into_response());
     };
@@ -102,7 +104,7 @@ pub async fn read(
         (header::CONTENT_TYPE, mime),
         (header::CACHE_CONTROL, HeaderValue::from_static("private")),
     ];
-    Ok((headers, bytes).into_response())
+    Ok((headers, body).into_response())
 }
 
 pub(super) fn wanted(sha256: String, asked: Asked) -> Result<Wanted, ApiError> {
@@ -153,13 +155,16 @@ pub(super) async fn right(app: &App, caller: &Caller, wanted: &Wanted) -> Result
     Ok(Right::Review { record, reason })
 }
 
-async fn original(app: &App, wanted: &Wanted) -> Result<(Bytes, String), ApiError> {
+/// The original as it comes from the store: up to 8 MiB, which many may read slowly at once.
+async fn original(app: &App, wanted: &Wanted) -> Result<(Response, String), ApiError> {
     let mut tx = app.db.read().await?;
     let mime = photos::mime(&mut tx, wanted.shard, &wanted.hash).await?;
     drop(tx);
     let key = Key::original(wanted.shard, &wanted.sha256);
-    let bytes = app.blobs.get(&key).await?;
-    bytes.zip(mime).ok_or(ApiError::new(problem::NOT_FOUND))
+    let found = app.blobs.stream(&key).await?;
+    let ((bytes, stream), mime) = found.zip(mime).ok_or(ApiError::new(problem::NOT_FOUND))?;
+    let length = [(header::CONTENT_LENGTH, HeaderValue::from(bytes))];
+    Ok(((length, Body::from_stream(stream)).into_response(), mime))
 }
 
 /// A rendition, or nothing while it is being made.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use xiangyi_proto::role::Role;
+use xiangyi_proto::time::day_text;
 
 use super::Options;
 use super::people::tail;
@@ -64,14 +65,18 @@ pub(super) async fn import(
                 continue;
             }
         };
-        let plan = match manager(app, row, plan).await? {
+        let stored = known.get(&plan.agency.licence);
+        let checked = match stored.filter(|stored| begins_again(app, stored, &plan.agency)) {
+            Some(ended) => Err(over(ended)),
+            None => manager(app, row, plan).await?,
+        };
+        let plan = match checked {
             Ok(plan) => plan,
             Err(why) => {
                 report.refuse_why(row.line, what, why);
                 continue;
             }
         };
-        let stored = known.get(&plan.agency.licence);
         let has = |unit: &String| there.contains(&(plan.agency.licence.clone(), unit.clone()));
         let same = stored == Some(&plan.agency) && plan.stations.iter().all(has);
         let word = match stored {
@@ -88,6 +93,22 @@ pub(super) async fn import(
         report.is_written = true;
     }
     Ok(())
+}
+
+/// Whether a line begins a contract again that has ended: an old file, most often. One that was
+/// renewed has a first day of its own.
+fn begins_again(app: &App, stored: &AgencyRow, line: &AgencyRow) -> bool {
+    let has_ended = stored.to_at.filter(|to_at| *to_at <= app.clock.now());
+    let is_later = |ended: i64| line.to_at.is_none_or(|to_at| to_at > ended);
+    has_ended.is_some_and(is_later) && line.from_at == stored.from_at
+}
+
+fn over(ended: &AgencyRow) -> Why {
+    let day = ended.to_at.map(day_text).unwrap_or_default();
+    why(
+        format!("合同已于 {day} 结束；续签的合同请填新的开始日期"),
+        format!("the contract ended on {day}: a renewed one has a first day of its own"),
+    )
 }
 
 fn read(app: &App, row: &Row, options: &Options) -> Result<Plan, Why> {
