@@ -243,6 +243,11 @@ pub const FIELD_CODES: &[(&str, &str, &str)] = &[
         "This password is easily guessed. Take another.",
     ),
     ("unit-unknown", "没有这个单位。", "There is no such unit."),
+    (
+        "bad-url",
+        "网址不能用：要以 https:// 开头，指向公开的服务器；县里自己的网络请管理员先登记。",
+        "This address cannot be used: it begins with https:// and leads to a public server; networks of the county's own are named by the operator first.",
+    ),
     ("same-unit", "新单位就是原单位。", "This is the same unit."),
     ("day-passed", "这一天已经过了。", "This day has passed."),
     (

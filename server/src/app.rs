@@ -31,6 +31,7 @@ use crate::regions::{self, Regions};
 use crate::store::dialect::Shape;
 use crate::store::shards::StreamIds;
 use crate::store::{Db, StoreError, keys};
+use crate::webhooks::Webhooks;
 use crate::wechat::WeChat;
 use crate::writer::{Shared, Writer};
 
@@ -62,6 +63,7 @@ pub struct Parts {
     pub secure_cookies: bool,
     /// Whether the last commit failed for want of a disk or a database.
     pub cannot_write: Arc<AtomicBool>,
+    pub webhooks: Webhooks,
     /// The mini-program, if there is one.
     pub wechat: Option<WeChat>,
     /// What strangers are shown.
@@ -134,6 +136,7 @@ impl App {
             board: Board::default(),
             second_factor_required: config.accounts.second_factor_required,
             wechat,
+            webhooks: config.webhooks.clone(),
             cannot_write,
             secure_cookies: !config.listen.ip().is_loopback(),
         }));

@@ -16,6 +16,7 @@ use xiangyi_sync::signed::pack_key;
 
 use crate::lines::Lines;
 use crate::rates::Rates;
+use crate::webhooks::Webhooks;
 
 /// Where the server listens unless told otherwise.
 pub const LISTEN: &str = "127.0.0.1:8080";
@@ -32,6 +33,7 @@ pub struct Config {
     pub accounts: Accounts,
     pub metrics: Metrics,
     pub rates: Rates,
+    pub webhooks: Webhooks,
     pub wechat: WeChatSettings,
     pub public: Public,
     pub log: Log,
@@ -270,6 +272,7 @@ impl Default for Config {
             accounts: Accounts::default(),
             metrics: Metrics::default(),
             rates: Rates::default(),
+            webhooks: Webhooks::default(),
             wechat: WeChatSettings::default(),
             public: Public::default(),
             log: Log::default(),

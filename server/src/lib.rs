@@ -34,6 +34,7 @@ pub mod store;
 pub mod tasks;
 pub mod ticker;
 pub mod units;
+pub mod webhooks;
 pub mod wechat;
 pub mod whole;
 pub mod writer;

@@ -18,7 +18,7 @@ use xiangyi_proto::problem;
 use crate::api::{
     about, account, devices, escalated, evidence, exchange, health, hub, kpis, ledger, live, me,
     moves, openapi, packs, photos, public, records, reports, sessions, small, timeline, today,
-    units, uploads, wechat, what_if,
+    units, uploads, webhooks, wechat, what_if,
 };
 use crate::app::App;
 use crate::lines;
@@ -117,6 +117,10 @@ routes! {
     "POST"   "/v1/moves"              SignedIn SMALL   => post(moves::run);
     "GET"    "/v1/units"              SignedIn 0       => get(units::list);
     "GET"    "/v1/units/{id}"         SignedIn 0       => get(units::read);
+    "GET"    "/v1/webhooks"           SignedIn 0       => get(webhooks::list);
+    "POST"   "/v1/webhooks"           SignedIn SMALL   => post(webhooks::create);
+    "DELETE" "/v1/webhooks/{id}"      SignedIn SMALL   => delete(webhooks::remove);
+    "POST"   "/v1/webhooks/{id}/resume" SignedIn SMALL => post(webhooks::resume);
     "GET"    "/v1/{collection}"       SignedIn 0       => get(records::list);
     "POST"   "/v1/{collection}"       SignedIn RECORDS => post(records::create);
     "GET"    "/v1/{collection}/{id}"  SignedIn 0       => get(records::read);

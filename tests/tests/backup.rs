@@ -6,6 +6,7 @@ use std::path::Path;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
+use xiangyi_server::backup::restore::Faults;
 use xiangyi_server::backup::{self, make, restore, verify};
 use xiangyi_server::clock::Clock;
 use xiangyi_server::config::Config;
@@ -98,7 +99,7 @@ on_both!(everything_comes_back_on_the_other_engine, |engine| {
 
     let keys = harness.config.data.join("keys");
     let config = elsewhere(other(engine), &scratch).await;
-    let done = restore::restore(&config, &made.folder, Some(&keys), START).await;
+    let done = restore::restore(&config, &made.folder, Some(&keys), Faults::Refused, START).await;
     let done = done.expect("restored");
     assert_eq!((done.photos, done.missing), (1, 0));
     let restored = Harness::over(config, Clock::fixed(START)).await;
@@ -146,6 +147,43 @@ on_both!(a_backup_beside_work_is_whole, |engine| {
     assert_eq!(newest.made_at, START + 3_000);
     let photo = scratch.path().join(backup::PHOTOS).join("photos/430121");
     assert!(photo.join(hash(ROADSIDE)).is_file(), "photographs stay");
+});
+
+fn step(n: u32, link: u32, body: Value) -> Value {
+    json!({ "n": n, "op": "request", "kind": "link", "unit": UNIT, "id": id(link), "body": body })
+}
+
+on_both!(what_was_handed_over_still_adds_up, |engine| {
+    let harness = Harness::start(engine).await;
+    let worker = harness.worker(1).await;
+    let phone = worker.phone().await;
+    let need = json!({ "n": 1, "op": "create", "kind": "need", "unit": UNIT, "id": id(1),
+        "body": { "title": "几户老人要厚被", "category": "bedding", "quantity": 9,
+                  "village": VILLAGE, "visibility": "public" } });
+    let quilts = json!({ "n": 2, "op": "create", "kind": "resource", "unit": UNIT, "id": id(2),
+        "body": { "title": "棉被三床", "kind": "goods", "provider": "商会", "quantity": 3,
+                  "channel": "direct", "payee": "none" } });
+    let join = json!({ "need": id(1), "resource": id(2), "quantity": 2, "purpose": "过冬",
+        "want": "join", "item_kind": "goods" });
+    let steps = [
+        need,
+        quilts,
+        step(3, 3, join.clone()),
+        step(4, 4, join),
+        // Two of three, then two where one is left: what was handed over is never refused.
+        step(5, 3, json!({ "want": "deliver", "delivered_quantity": 2 })),
+        step(6, 4, json!({ "want": "deliver", "delivered_quantity": 2 })),
+        step(7, 3, json!({ "want": "confirm" })),
+    ];
+    for mutation in steps {
+        let said = phone.push_one(mutation).await;
+        assert!(
+            said["status"] != "rejected" && said["status"] != "invalid",
+            "{said}"
+        );
+        let faults = verify::database(&harness.app.db, &harness.app.sealer).await;
+        assert_eq!(faults.expect("read"), Vec::<String>::new(), "{said}");
+    }
 });
 
 /// Changes rows as nobody may.
@@ -196,6 +234,36 @@ on_both!(what_was_changed_is_noticed, |engine| {
     }
 });
 
+on_both!(
+    a_faulty_copy_is_kept_and_comes_back_when_asked_for,
+    |engine| {
+        let (harness, scratch) = (Harness::start(engine).await, Scratch::new("backup"));
+        morning(&harness.worker(1).await).await;
+        meddle(&harness, "UPDATE stream_sum SET live = live + 1").await;
+        for _ in 0..2 {
+            harness.clock.advance(1_000);
+            let made = make::make(&harness.app, scratch.path(), None).await;
+            let why = made.expect_err("it does not add up").to_string();
+            assert!(why.contains("kept as"), "{why}");
+        }
+        let kept: Vec<_> = fs::read_dir(scratch.path())
+            .expect("a folder")
+            .map(|entry| entry.expect("an entry").path())
+            .filter(|path| path.extension().is_some_and(|end| end == "faulty"))
+            .collect();
+        let [kept] = &kept[..] else {
+            panic!("the newest and no other: {kept:?}");
+        };
+        let keys = harness.config.data.join("keys");
+        for (faults, is_fine) in [(Faults::Refused, false), (Faults::Kept, true)] {
+            let room = Scratch::new("backup");
+            let config = elsewhere(engine, &room).await;
+            let done = restore::restore(&config, kept, Some(&keys), faults, START).await;
+            assert_eq!(done.is_ok(), is_fine, "{faults:?}: {done:?}");
+        }
+    }
+);
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_photograph_that_is_not_itself_is_noticed() {
     let (harness, scratch) = (Harness::start(Engine::Sqlite).await, Scratch::new("backup"));
@@ -224,7 +292,7 @@ async fn a_photograph_that_is_not_itself_is_noticed() {
 
 /// Why a restore is refused.
 async fn refused(config: &Config, from: &Path, keys: Option<&Path>) -> String {
-    let done = restore::restore(config, from, keys, START).await;
+    let done = restore::restore(config, from, keys, Faults::Refused, START).await;
     done.expect_err("it must be refused").to_string()
 }
 
@@ -249,7 +317,7 @@ async fn a_restore_overwrites_nothing_and_takes_no_half_backup() {
     let foreign = strangers.config.data.join("keys");
     let other = Scratch::new("backup");
     let config = elsewhere(Engine::Sqlite, &other).await;
-    let done = restore::restore(&config, &folder, Some(&foreign), START).await;
+    let done = restore::restore(&config, &folder, Some(&foreign), Faults::Refused, START).await;
     assert!(done.is_err(), "rows do not open with other keys");
 
     let database = folder.join(backup::DATABASE);

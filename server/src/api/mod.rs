@@ -27,5 +27,6 @@ pub mod timeline;
 pub mod today;
 pub mod units;
 pub mod uploads;
+pub mod webhooks;
 pub mod wechat;
 pub mod what_if;

@@ -11,6 +11,7 @@ mod schema;
 mod shapes;
 mod station;
 mod units;
+mod webhooks;
 
 use std::collections::BTreeMap;
 
@@ -163,11 +164,13 @@ fn of_route(route: &Route, path: &str) -> (Value, Option<Value>) {
     let answers = of(routes::answers())
         .or_else(|| of(station::answers()))
         .or_else(|| of(units::answers()))
+        .or_else(|| of(webhooks::answers()))
         .or_else(|| of(public::more()))
         .unwrap_or_else(
             || json!({ status: answer.map_or_else(|| routes::bare(&[]), routes::good) }),
         );
     let body = body.or_else(|| of(routes::bodies()));
+    let body = body.or_else(|| of(webhooks::bodies()));
     (answers, body.or_else(|| of(station::bodies())))
 }
 
@@ -236,6 +239,7 @@ fn parameters(route: &Route, path: &str, kind: Option<Kind>) -> Vec<Value> {
             let named = format!("{} {path}", route.method);
             let all = routes::asked().into_iter().chain(station::asked());
             let all = all.chain(units::asked()).chain(public::asked());
+            let all = all.chain(webhooks::asked());
             let mut asked = all.filter(|(key, _)| *key == named);
             asked.next().map(|(_, list)| list).unwrap_or_default()
         }

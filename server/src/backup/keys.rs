@@ -5,9 +5,11 @@ use std::fs;
 use std::path::Path;
 
 use crate::accounts::roots::{self, NAMES};
+use crate::accounts::seal::Sealer;
 use crate::accounts::turn;
 use crate::app::StartError;
 use crate::private;
+use crate::store::{Db, StoreError, keys};
 
 /// Every key and what lies beside it while one turns.
 type Files = BTreeMap<String, Vec<u8>>;
@@ -60,6 +62,15 @@ pub fn save(from: &Path, to: &Path, backup: &str) -> Result<(), StartError> {
         }
     }
     write(&now, to)
+}
+
+/// Whether what is sealed in a copy was sealed with others.
+///
+/// # Errors
+/// When the copy cannot be read.
+pub async fn are_foreign(copy: &Db, sealer: &Sealer) -> Result<bool, StoreError> {
+    let mut tx = copy.read().await?;
+    Ok(keys::unopened(&mut tx, sealer).await? > 0)
 }
 
 /// Puts the keys back into a data folder.

@@ -10,8 +10,8 @@ use sha2::{Digest as _, Sha256};
 use xiangyi_proto::photo::Rendition;
 
 use super::{
-    DATABASE, FORMAT, MANIFEST, Manifest, PHOTOS, PhotoPages, UNDER_WAY, list, name, sha256_of,
-    verify,
+    DATABASE, FAULTY, FORMAT, MANIFEST, Manifest, PHOTOS, PhotoPages, UNDER_WAY, list, name,
+    sha256_of, verify,
 };
 use crate::app::{App, StartError};
 use crate::blobs::Key;
@@ -57,12 +57,6 @@ pub async fn make(app: &App, to: &Path, keep: Option<usize>) -> Result<Made, Sta
     copy.close().await;
     let (photos, copied) = photos?;
     let faults = faults?;
-    if let Some(first) = faults.first() {
-        let count = faults.len();
-        let why =
-            format!("the copy does not add up ({count} faults, run `xiangyi verify`): {first}");
-        return Err(why.into());
-    }
     let manifest = Manifest {
         format: FORMAT,
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -75,6 +69,16 @@ pub async fn make(app: &App, to: &Path, keep: Option<usize>) -> Result<Made, Sta
     write_synced(&under_way.join(MANIFEST), text.as_bytes())?;
     File::open(under_way.join(DATABASE))?.sync_all()?;
     File::open(&under_way)?.sync_all()?;
+    if let Some(first) = faults.first() {
+        let kept = to.join(format!("{}{FAULTY}", name(made_at)));
+        put_aside(to, &under_way, &kept)?;
+        let (count, kept) = (faults.len(), kept.display());
+        let why = format!(
+            "the copy does not add up ({count} faults, run `xiangyi verify`): {first}. It is kept \
+             as {kept} and counts as no backup"
+        );
+        return Err(why.into());
+    }
     fs::rename(&under_way, &folder)?;
     File::open(to)?.sync_all()?;
     let bytes = fs::metadata(folder.join(DATABASE))?.len();
@@ -91,6 +95,18 @@ pub async fn make(app: &App, to: &Path, keep: Option<usize>) -> Result<Made, Sta
         bytes,
         copied,
     })
+}
+
+/// A faulty copy is better than none where nothing else is left: the newest stays.
+fn put_aside(to: &Path, under_way: &Path, kept: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(to)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|end| end == "faulty") {
+            fs::remove_dir_all(path)?;
+        }
+    }
+    fs::rename(under_way, kept)?;
+    File::open(to)?.sync_all()
 }
 
 /// What a crash left of an earlier backup.

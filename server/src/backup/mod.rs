@@ -35,6 +35,9 @@ pub const PHOTOS: &str = "blobs";
 /// A backup that is not whole yet; a crash leaves it, and the next one takes it away.
 pub const UNDER_WAY: &str = ".under-way";
 
+/// A copy that does not add up: kept until there is a better one, and no backup.
+pub const FAULTY: &str = ".faulty";
+
 /// What is in a backup.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -82,7 +85,7 @@ pub fn name(made_at: Millis) -> String {
     format!("{day}T{hours:02}{minutes:02}{:02}Z", seconds % 60)
 }
 
-/// Backups of a folder, oldest first; what is under way is none.
+/// Backups of a folder, oldest first; what is under way or faulty is none.
 ///
 /// # Errors
 /// When the folder cannot be read.
@@ -91,7 +94,7 @@ pub fn list(folder: &Path) -> io::Result<Vec<PathBuf>> {
     for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();
         let is_one = path.join(MANIFEST).is_file();
-        let whole = path.extension().is_none_or(|end| end != "under-way");
+        let whole = path.extension().is_none();
         if is_one && whole {
             found.push(path);
         }

@@ -26,6 +26,14 @@ pub struct Restored {
     pub missing: i64,
 }
 
+/// What becomes of a copy that does not add up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Faults {
+    Refused,
+    /// It is all that there is: restored as it stands.
+    Kept,
+}
+
 /// Restores a backup as the settings say; `keys_from` is the folder of the keys, unless they lie in
 /// the data folder already.
 ///
@@ -35,6 +43,7 @@ pub async fn restore(
     config: &Config,
     from: &Path,
     keys_from: Option<&Path>,
+    faults: Faults,
     now: Millis,
 ) -> Result<Restored, StartError> {
     let manifest = Manifest::read(from)
@@ -55,7 +64,7 @@ pub async fn restore(
     let beside = config.data.join("restoring.sqlite");
     let done = match of_today(&file, &beside).await {
         Ok(source) => {
-            let done = checked_into(config, &source, &store_of(from), now).await;
+            let done = checked_into(config, &source, &store_of(from), faults, now).await;
             source.close().await;
             done
         }
@@ -79,11 +88,18 @@ async fn checked_into(
     config: &Config,
     source: &Db,
     store: &Path,
+    faults: Faults,
     now: Millis,
 ) -> Result<(i64, i64), StartError> {
     let roots = Roots::open(&config.data, &Entropy::system())?;
-    let faults = verify::database(source, &Sealer::new(&roots)).await;
-    if let Some(first) = faults.map_err(told)?.first() {
+    let sealer = Sealer::new(&roots);
+    let found = verify::database(source, &sealer).await.map_err(told)?;
+    // Other keys are a mistake at the prompt and no fault of the copy.
+    let foreign = keys::are_foreign(source, &sealer).await?;
+    if let Some(first) = found
+        .first()
+        .filter(|_| foreign || faults == Faults::Refused)
+    {
         return Err(format!("what is in the backup does not add up: {first}").into());
     }
     let blobs = Blobs::open(config)?;

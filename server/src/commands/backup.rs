@@ -7,6 +7,7 @@ use clap::Args;
 use super::Place;
 use super::people::open;
 use crate::app::StartError;
+use crate::backup::restore::Faults;
 use crate::backup::{keys, make, restore, verify};
 use crate::clock::Clock;
 use crate::config::PhotoStore;
@@ -36,6 +37,9 @@ pub struct RestoreArgs {
     /// Folder of the keys; not needed when they lie in the data folder.
     #[arg(long)]
     keys: Option<PathBuf>,
+    /// Restore a copy that does not add up, because there is no other.
+    #[arg(long)]
+    despite_faults: bool,
 }
 
 #[derive(Debug, Args)]
@@ -89,7 +93,11 @@ pub async fn restore(args: &RestoreArgs) -> Result<(), StartError> {
     config.check()?;
     eprintln!("数据库 database: {}", config.database_told());
     let now = Clock::system().now();
-    let done = restore::restore(&config, &args.from, args.keys.as_deref(), now).await?;
+    let faults = match args.despite_faults {
+        true => Faults::Kept,
+        false => Faults::Refused,
+    };
+    let done = restore::restore(&config, &args.from, args.keys.as_deref(), faults, now).await?;
     println!(
         "已恢复 restored: {} 行 rows, {} 张照片 photographs; 已核对 checked",
         done.manifest.rows(),

@@ -143,7 +143,8 @@ pub async fn counts(tx: &mut Tx, shard: i64) -> Result<Vec<Kept>, StoreError> {
 /// Index: the primary key of `slot`, and `claim_line`.
 const PLACES: &str = "SELECT s.id, s.confirmed, CAST(COALESCE((SELECT SUM(c.quantity) \
      FROM claim c WHERE c.shard = s.shard AND c.slot = s.id AND c.name = s.name \
-     AND c.state = 'confirmed'), 0) AS BIGINT) FROM slot s WHERE s.shard = $1";
+     AND c.state IN ('confirmed', 'delivered', 'closed')), 0) AS BIGINT) \
+     FROM slot s WHERE s.shard = $1";
 
 /// Slots of a shard: whose, places that are kept as taken, places that claims take.
 pub async fn places(tx: &mut Tx, shard: i64) -> Result<Vec<(Vec<u8>, i64, i64)>, StoreError> {

@@ -33,6 +33,7 @@ pub mod throttle;
 pub mod trials;
 pub mod uploads;
 pub mod views;
+pub mod webhooks;
 pub mod wechat;
 
 pub use dialect::{Db, Tx};

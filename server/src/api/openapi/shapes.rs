@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-use super::{county, exchange, packs, public, records, units};
+use super::{county, exchange, packs, public, records, units, webhooks};
 
 /// Every schema by its name, but those of kinds.
 pub fn shapes() -> Vec<(&'static str, Value)> {
@@ -54,6 +54,7 @@ pub fn shapes() -> Vec<(&'static str, Value)> {
         ("ActivityCards", public::cards()),
         ("CardStanding", public::standing()),
         ("VillagePoints", units::village_points()),
+        ("Webhook", webhooks::webhook()),
     ]
 }
 

@@ -1,0 +1,129 @@
+//! Webhooks: where changes of a stream are told to, and how far they were.
+
+use sqlx::FromRow;
+
+use super::{StoreError, Tx};
+use crate::on;
+
+/// A webhook.
+#[derive(Debug, Clone, FromRow)]
+pub struct Webhook {
+    pub id: String,
+    pub shard: i64,
+    pub stream: String,
+    pub url: String,
+    /// Sealed for its row.
+    pub secret: Vec<u8>,
+    pub made_by: String,
+    pub made_at: i64,
+    /// `active`, or `paused` after many faults.
+    pub state: String,
+    /// Changes up to here were taken.
+    pub position: i64,
+    pub tries: i64,
+    pub due_at: i64,
+    pub fault: Option<String>,
+}
+
+const ADD: &str = "INSERT INTO webhook (id, shard, stream, url, secret, made_by, made_at, state, \
+     position, tries, due_at) VALUES ($1, $2, $3, $4, $5, $6, $7, 'active', $8, 0, $7)";
+
+/// A new one.
+pub async fn add(tx: &mut Tx, hook: &Webhook) -> Result<(), StoreError> {
+    on!(tx, |c| sqlx::query(ADD)
+        .bind(&hook.id)
+        .bind(hook.shard)
+        .bind(&hook.stream)
+        .bind(&hook.url)
+        .bind(&hook.secret)
+        .bind(&hook.made_by)
+        .bind(hook.made_at)
+        .bind(hook.position)
+        .execute(c)
+        .await
+        .map(drop))?;
+    Ok(())
+}
+
+/// Index: `webhook_shard`.
+const OF: &str = "SELECT id, shard, stream, url, secret, made_by, made_at, state, position, tries, \
+     due_at, fault FROM webhook WHERE shard = $1 ORDER BY id";
+
+/// Those of a county.
+pub async fn of(tx: &mut Tx, shard: i64) -> Result<Vec<Webhook>, StoreError> {
+    Ok(on!(tx, |c| sqlx::query_as(OF)
+        .bind(shard)
+        .fetch_all(c)
+        .await)?)
+}
+
+/// Index: the primary key of `webhook`.
+const BY_ID: &str = "SELECT id, shard, stream, url, secret, made_by, made_at, state, position, \
+     tries, due_at, fault FROM webhook WHERE id = $1";
+
+/// One by its id.
+pub async fn by_id(tx: &mut Tx, id: &str) -> Result<Option<Webhook>, StoreError> {
+    Ok(on!(tx, |c| sqlx::query_as(BY_ID)
+        .bind(id)
+        .fetch_optional(c)
+        .await)?)
+}
+
+/// Index: `webhook_due(due_at)` where active.
+const DUE: &str = "SELECT id, shard, stream, url, secret, made_by, made_at, state, position, \
+     tries, due_at, fault FROM webhook WHERE state = 'active' AND due_at <= $1 \
+     ORDER BY due_at LIMIT $2";
+
+/// Those whose moment has come.
+pub async fn due(tx: &mut Tx, now: i64, limit: i64) -> Result<Vec<Webhook>, StoreError> {
+    Ok(on!(tx, |c| sqlx::query_as(DUE)
+        .bind(now)
+        .bind(limit)
+        .fetch_all(c)
+        .await)?)
+}
+
+const CLAIM: &str = "UPDATE webhook SET due_at = $3 \
+     WHERE id = $1 AND due_at = $2 AND state = 'active'";
+
+/// Claims one until a moment; false when another node was faster.
+pub async fn claim(tx: &mut Tx, hook: &Webhook, until: i64) -> Result<bool, StoreError> {
+    let changed = on!(tx, |c| sqlx::query(CLAIM)
+        .bind(&hook.id)
+        .bind(hook.due_at)
+        .bind(until)
+        .execute(c)
+        .await
+        .map(|done| done.rows_affected()))?;
+    Ok(changed == 1)
+}
+
+const SET: &str = "UPDATE webhook SET state = $2, position = $3, tries = $4, due_at = $5, \
+     fault = $6 WHERE id = $1";
+
+/// Writes what became of one.
+pub async fn set(tx: &mut Tx, hook: &Webhook) -> Result<(), StoreError> {
+    on!(tx, |c| sqlx::query(SET)
+        .bind(&hook.id)
+        .bind(&hook.state)
+        .bind(hook.position)
+        .bind(hook.tries)
+        .bind(hook.due_at)
+        .bind(&hook.fault)
+        .execute(c)
+        .await
+        .map(drop))?;
+    Ok(())
+}
+
+const REMOVE: &str = "DELETE FROM webhook WHERE id = $1";
+
+/// Takes one away.
+pub async fn remove(tx: &mut Tx, id: &str) -> Result<(), StoreError> {
+    on!(tx, |c| sqlx::query(REMOVE)
+        .bind(id)
+        .execute(c)
+        .await
+        .map(drop))?;
+    Ok(())
+}

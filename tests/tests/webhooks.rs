@@ -1,0 +1,275 @@
+//! Webhooks: told in order and signed, again after a fault, and nowhere that they may not go.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use reqwest::Method;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use xiangyi_server::webhooks::{deliver_due, signature};
+use xiangyi_tests::actor::Actor;
+use xiangyi_tests::engine::Engine;
+use xiangyi_tests::harness::{Harness, START};
+use xiangyi_tests::on_both;
+
+const COUNTY: &str = "430121";
+const LIST: &str = "/v1/webhooks?unit=430121";
+
+#[derive(Debug, Default)]
+struct Heard {
+    /// Signature and body of each call.
+    calls: Vec<(String, String)>,
+    /// What the next calls are answered; 200 when there is nothing.
+    answers: VecDeque<Response>,
+}
+
+/// Another system of the county.
+struct Other {
+    url: String,
+    heard: Arc<Mutex<Heard>>,
+    served: JoinHandle<()>,
+}
+
+impl Drop for Other {
+    fn drop(&mut self) {
+        self.served.abort();
+    }
+}
+
+impl Other {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the other system ends with its owner"
+    )]
+    async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("bound");
+        let heard = Arc::new(Mutex::new(Heard::default()));
+        let router = Router::new().fallback(hear).with_state(heard.clone());
+        let served = tokio::spawn(async move {
+            axum::serve(listener, router).await.expect("it serves");
+        });
+        Self {
+            url: format!("http://{address}/changed?key=1"),
+            heard,
+            served,
+        }
+    }
+
+    fn answer(&self, answer: impl IntoResponse) {
+        let mut heard = self.heard.lock().expect("nobody panicked");
+        heard.answers.push_back(answer.into_response());
+    }
+
+    fn calls(&self) -> Vec<(String, String)> {
+        self.heard.lock().expect("nobody panicked").calls.clone()
+    }
+}
+
+async fn hear(State(heard): State<Arc<Mutex<Heard>>>, headers: HeaderMap, body: Bytes) -> Response {
+    let signature = headers["x-xiangyi-signature"].to_str().expect("text");
+    let body = String::from_utf8(body.to_vec()).expect("text");
+    let mut heard = heard.lock().expect("nobody panicked");
+    heard.calls.push((signature.to_owned(), body));
+    let answer = heard.answers.pop_front();
+    answer.unwrap_or_else(|| StatusCode::OK.into_response())
+}
+
+async fn harness(engine: Engine) -> Harness {
+    Harness::with_settings(engine, |config| {
+        config.webhooks.enabled = true;
+        config.webhooks.networks = vec!["127.0.0.0/8".parse().expect("a network")];
+    })
+    .await
+}
+
+async fn connect(officer: &Actor, url: &str) -> Value {
+    let ask = json!({ "unit": COUNTY, "url": url });
+    let reply = officer.post("/v1/webhooks", &ask).await;
+    assert_eq!(reply.status, StatusCode::CREATED, "{}", reply.text);
+    reply.json()
+}
+
+async fn resource(worker: &Actor, title: &str) {
+    let body = json!({ "unit": "430121001", "body": {
+        "title": title, "kind": "goods", "provider": "商会", "quantity": 3,
+        "channel": "direct", "payee": "none" } });
+    let key = ("idempotency-key", title.len().to_string());
+    let request = worker.request(Method::POST, "/v1/resources");
+    let request = request
+        .header(key.0, format!("k-{}", hex::encode(title)))
+        .json(&body);
+    xiangyi_tests::actor::send(request).await.good();
+}
+
+async fn due(harness: &Harness) -> usize {
+    deliver_due(&harness.app)
+        .await
+        .expect("the database answers")
+}
+
+on_both!(
+    changes_are_told_in_order_signed_and_without_a_word_of_them,
+    |engine| {
+        let (harness, other) = (harness(engine).await, Other::start().await);
+        let (officer, worker) = (harness.hub().await, harness.worker(1).await);
+        resource(&worker, "先前的棉被").await;
+        let hook = connect(&officer, &other.url).await;
+        assert_eq!(due(&harness).await, 0, "what was before is not told");
+        resource(&worker, "棉被").await;
+        resource(&worker, "大米").await;
+        assert_eq!(due(&harness).await, 1);
+        assert_eq!(due(&harness).await, 0, "told once");
+        let calls = other.calls();
+        let [(signed, body)] = &calls[..] else {
+            panic!("{calls:?}");
+        };
+        let secret = hook["secret"].as_str().expect("told this once");
+        assert_eq!(*signed, signature(secret.as_bytes(), START / 1_000, body));
+        let told: Value = serde_json::from_str(body).expect("JSON");
+        assert_eq!(
+            (&told["webhook"], &told["stream"]),
+            (&hook["id"], &json!("county:430121"))
+        );
+        assert_eq!(told["from"], hook["position"]);
+        let events = told["events"].as_array().expect("events");
+        assert_eq!(events.len(), 2, "{told}");
+        assert!(
+            events
+                .iter()
+                .all(|event| event["kind"] == "resource" && event["op"] == "put")
+        );
+        assert_eq!(events[1]["seq"], told["to"]);
+        for word in ["棉被", "大米", "商会", "body", "author"] {
+            assert!(!body.contains(word), "{word}: {body}");
+        }
+        let listed = officer.get(LIST).await.good();
+        assert_eq!(listed["webhooks"][0]["position"], told["to"]);
+        assert!(listed["webhooks"][0].get("secret").is_none(), "{listed}");
+    }
+);
+
+on_both!(a_fault_is_told_again_later_and_pauses_at_last, |engine| {
+    let (harness, other) = (harness(engine).await, Other::start().await);
+    let (officer, worker) = (harness.hub().await, harness.worker(1).await);
+    let hook = connect(&officer, &other.url).await;
+    resource(&worker, "棉被").await;
+    let elsewhere = [("location", "http://127.0.0.1:1/")];
+    other.answer((StatusCode::TEMPORARY_REDIRECT, elsewhere));
+    assert_eq!(due(&harness).await, 0, "it is not followed");
+    assert_eq!(due(&harness).await, 0, "not before its time");
+    assert_eq!(other.calls().len(), 1);
+    let told = officer.get(LIST).await.good();
+    assert_eq!(told["webhooks"][0]["fault"], "应答 answered 307");
+    harness.clock.advance(30_000);
+    assert_eq!(due(&harness).await, 1, "the same again");
+    let calls = other.calls();
+    assert_eq!(calls[0].1, calls[1].1);
+    resource(&worker, "大米").await;
+    for _ in 0..22 {
+        other.answer(StatusCode::SERVICE_UNAVAILABLE);
+        due(&harness).await;
+        harness.clock.advance(6 * 3_600_000);
+    }
+    // Days have passed: who is signed in signs in again.
+    let (officer, worker) = (harness.hub().await, harness.worker(1).await);
+    let told = officer.get(LIST).await.good();
+    assert_eq!(told["webhooks"][0]["state"], "paused", "{told}");
+    assert_eq!(due(&harness).await, 0);
+    let path = format!("/v1/webhooks/{}", hook["id"].as_str().expect("an id"));
+    let on = officer
+        .post(&format!("{path}/resume"), &json!({}))
+        .await
+        .good();
+    assert_eq!(on["state"], "active");
+    assert_eq!(due(&harness).await, 1, "nothing was lost");
+    officer.call(Method::DELETE, &path).await.good();
+    officer
+        .call(Method::DELETE, &path)
+        .await
+        .problem(404, "not-found");
+    resource(&worker, "面条").await;
+    assert_eq!(due(&harness).await, 0);
+});
+
+on_both!(
+    nobody_is_told_where_they_may_not_and_strangers_connect_nothing,
+    |engine| {
+        let harness = harness(engine).await;
+        let officer = harness.hub().await;
+        let ask = |unit: &str, url: &str| json!({ "unit": unit, "url": url });
+        for url in [
+            "http://10.0.0.1/",
+            "https://169.254.169.254/latest/meta-data/",
+            "https://[::1]/",
+            "http://8.8.8.8/",
+            "ftp://127.0.0.1/",
+            "https://nowhere.invalid/",
+            "not a url",
+        ] {
+            let reply = officer.post("/v1/webhooks", &ask(COUNTY, url)).await;
+            let errors = reply.problem(422, "invalid-envelope")["errors"].clone();
+            assert_eq!(errors[0]["code"], "bad-url", "{url}");
+        }
+        let fine = ask(COUNTY, "http://127.0.0.1:9/");
+        for actor in [
+            harness.worker(1).await,
+            harness.stranger_hub().await,
+            harness.volunteer(1).await,
+        ] {
+            actor
+                .post("/v1/webhooks", &fine)
+                .await
+                .problem(404, "not-found");
+            actor.get(LIST).await.problem(404, "not-found");
+        }
+        harness
+            .nobody()
+            .get(LIST)
+            .await
+            .problem(401, "unauthorized");
+        for _ in 0..10 {
+            connect(&officer, "http://127.0.0.1:9/").await;
+        }
+        let reply = officer.post("/v1/webhooks", &fine).await;
+        assert_eq!(
+            reply.problem(422, "invalid-envelope")["errors"][0]["code"],
+            "list-too-long"
+        );
+        let other = harness.stranger_hub().await;
+        let id = officer.get(LIST).await.good()["webhooks"][0]["id"].clone();
+        let path = format!("/v1/webhooks/{}", id.as_str().expect("an id"));
+        other
+            .call(Method::DELETE, &path)
+            .await
+            .problem(404, "not-found");
+        let resume = format!("{path}/resume");
+        other
+            .post(&resume, &json!({}))
+            .await
+            .problem(404, "not-found");
+        let long = ask(COUNTY, &"x".repeat(20_000));
+        officer
+            .post("/v1/webhooks", &long)
+            .await
+            .problem(413, "too-large");
+    }
+);
+
+#[tokio::test]
+async fn where_they_are_switched_off_there_are_none() {
+    let harness = Harness::start(Engine::Sqlite).await;
+    let officer = harness.hub().await;
+    officer.get(LIST).await.problem(404, "not-found");
+    let ask = json!({ "unit": COUNTY, "url": "https://example.org/" });
+    officer
+        .post("/v1/webhooks", &ask)
+        .await
+        .problem(404, "not-found");
+}
