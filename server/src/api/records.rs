@@ -74,7 +74,9 @@ pub fn takes(kind: Kind, method: &str) -> bool {
     spec.may.iter().any(|may| ops.contains(&may.op))
 }
 
-/// A method that a collection does not take, and which of the others of its path it does.
+/// A method that a collection does not take, and which of the others of its path it does. Only for
+/// what cannot be read as a write: a text that was sent is heard for danger by the gate, which then
+/// refuses the operation.
 fn not_taken(kind: Kind, others: &[&str]) -> Response {
     let taken = others.iter().filter(|method| takes(kind, method));
     let mut allowed = "GET, HEAD".to_owned();
@@ -315,10 +317,10 @@ pub async fn create(
     bytes: Bytes,
 ) -> Result<Response, ApiError> {
     let kind = kind_of(&collection)?;
-    if !takes(kind, "POST") {
-        return Ok(not_taken(kind, &["POST"]));
-    }
-    let ask = asked(&headers, &bytes)?;
+    let ask = match asked(&headers, &bytes) {
+        Err(_) if !takes(kind, "POST") => return Ok(not_taken(kind, &["POST"])),
+        ask => ask?,
+    };
     let op = match kind.spec().life {
         _ if ask.refusal.is_some() && kind != Kind::WorkTime => Op::Appeal,
         Life::Slot => Op::Request,
@@ -353,10 +355,10 @@ pub async fn patch(
     bytes: Bytes,
 ) -> Result<Response, ApiError> {
     let (kind, id) = (kind_of(&collection)?, query::id(&id)?);
-    if !takes(kind, "PATCH") {
-        return Ok(not_taken(kind, &["PATCH", "DELETE"]));
-    }
-    let mut ask = asked(&headers, &bytes)?;
+    let mut ask = match asked(&headers, &bytes) {
+        Err(_) if !takes(kind, "PATCH") => return Ok(not_taken(kind, &["PATCH", "DELETE"])),
+        ask => ask?,
+    };
     ask.id = Some(id);
     let op = if kind.spec().life == Life::Slot {
         Op::Request
@@ -383,10 +385,10 @@ pub async fn void(
     bytes: Bytes,
 ) -> Result<Response, ApiError> {
     let (kind, id) = (kind_of(&collection)?, query::id(&id)?);
-    if !takes(kind, "DELETE") {
-        return Ok(not_taken(kind, &["PATCH", "DELETE"]));
-    }
-    let mut ask = asked(&headers, &bytes)?;
+    let mut ask = match asked(&headers, &bytes) {
+        Err(_) if !takes(kind, "DELETE") => return Ok(not_taken(kind, &["PATCH", "DELETE"])),
+        ask => ask?,
+    };
     ask.id = Some(id);
     write(&app, &caller, &headers, kind, Op::Void, ask).await
 }

@@ -102,6 +102,13 @@ async fn what_a_collection_does_not_take_is_no_method_of_it() {
         reply.problem(405, "method-not-allowed");
         assert_eq!(reply.header("allow"), allowed, "{method} {path}");
     }
+    // What can be read goes before the gate, which listens to it, and refuses the operation.
+    let path = format!("/v1/check-ins/{one}");
+    let write = json!({ "unit": "430121001", "set": { "/note": "x" } });
+    let request = worker.request(Method::PATCH, &path).json(&write);
+    let reply = send(request.header("idempotency-key", "gate")).await;
+    let body = reply.problem(422, "record-invalid");
+    assert_eq!(body["errors"][0]["code"], "op-not-allowed", "{body}");
     // What it takes is asked for its body.
     let path = format!("/v1/visits/{one}");
     let reply = worker.call(Method::PATCH, &path).await;
