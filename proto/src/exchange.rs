@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use crate::ids::{DeviceId, RecordId, Seq};
+use crate::ids::{DeviceId, RecordId, Seq, spelled};
 use crate::kinds::Op;
 use crate::limits::Limits;
 use crate::verdict::Verdict;
@@ -77,6 +77,7 @@ pub struct Mutation {
     pub kind: String,
     /// A station, or a county; its first six digits are the shard.
     pub unit: String,
+    #[serde(deserialize_with = "spelled::one")]
     pub id: RecordId,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base: Option<i64>,
@@ -87,7 +88,11 @@ pub struct Mutation {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub boot: Option<String>,
     /// Ids that must exist before this one counts.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        default,
+        skip_serializing_if = "Vec::is_empty",
+        deserialize_with = "spelled::list"
+    )]
     pub needs: Vec<RecordId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<Value>,
@@ -103,7 +108,11 @@ pub struct Mutation {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// The refusal an appeal answers.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "spelled::maybe"
+    )]
     pub refusal: Option<RecordId>,
 }
 

@@ -25,3 +25,48 @@ impl std::fmt::Display for Shard {
         write!(f, "{}", self.0)
     }
 }
+
+/// A record's id as it is written everywhere: 36 characters, with dashes and without braces. Ids
+/// are also compared as texts, so one spelling is all there is.
+pub fn record_id(text: &str) -> Option<RecordId> {
+    let is_spelled = text.len() == 36;
+    is_spelled.then(|| Uuid::try_parse(text).ok())?
+}
+
+/// Reading ids in that one spelling.
+pub mod spelled {
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer};
+
+    use super::{RecordId, record_id};
+
+    fn read<E: Error>(text: &str) -> Result<RecordId, E> {
+        record_id(text).ok_or_else(|| E::custom("no id"))
+    }
+
+    /// One.
+    ///
+    /// # Errors
+    /// When it is none, or spelled otherwise.
+    pub fn one<'de, D: Deserializer<'de>>(from: D) -> Result<RecordId, D::Error> {
+        read(&String::deserialize(from)?)
+    }
+
+    /// One or none.
+    ///
+    /// # Errors
+    /// As of one.
+    pub fn maybe<'de, D: Deserializer<'de>>(from: D) -> Result<Option<RecordId>, D::Error> {
+        let text: Option<String> = Option::deserialize(from)?;
+        text.map(|text| read(&text)).transpose()
+    }
+
+    /// A list of them.
+    ///
+    /// # Errors
+    /// As of one.
+    pub fn list<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<RecordId>, D::Error> {
+        let texts: Vec<String> = Vec::deserialize(from)?;
+        texts.iter().map(|text| read(text)).collect()
+    }
+}

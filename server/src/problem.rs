@@ -99,6 +99,15 @@ pub fn written(mut response: Response, request_id: &str) -> Response {
         header::CONTENT_TYPE,
         HeaderValue::from_static("application/problem+json"),
     );
+    if problem.status == 401 {
+        // RFC 6750: what is wrong with a token is told only to who sent one.
+        let challenge = match problem.code.as_str() {
+            "token-expired" => "Bearer error=\"invalid_token\"",
+            _ => "Bearer",
+        };
+        let challenge = HeaderValue::from_static(challenge);
+        headers.insert(header::WWW_AUTHENTICATE, challenge);
+    }
     if let Some(seconds) = retry.and_then(|s| HeaderValue::from_str(&s.to_string()).ok()) {
         headers.insert(header::RETRY_AFTER, seconds);
     }

@@ -241,8 +241,11 @@ fn worded(response: Response) -> Response {
     let is_ours = response.extensions().get::<problem::Problem>().is_some();
     match response.status() {
         _ if is_ours => response,
-        // A query or a path that does not parse.
-        StatusCode::BAD_REQUEST => ApiError::new(problem::INVALID_ENVELOPE).into_response(),
+        // A path that is no text; queries have their own words.
+        StatusCode::BAD_REQUEST => {
+            let error = ApiError::new(problem::INVALID_PARAMETER).at("/path", "bad-text");
+            error.into_response()
+        }
         StatusCode::PAYLOAD_TOO_LARGE => ApiError::new(problem::TOO_LARGE).into_response(),
         StatusCode::UNSUPPORTED_MEDIA_TYPE => {
             ApiError::new(problem::UNSUPPORTED_MEDIA_TYPE).into_response()

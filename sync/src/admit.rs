@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use xiangyi_proto::exchange::{Mutation, PhoneClock};
-use xiangyi_proto::ids::{DeviceId, PersonId, RecordId};
+use xiangyi_proto::ids::{DeviceId, PersonId, RecordId, record_id};
 use xiangyi_proto::kinds::{Kind, Life, Op};
 use xiangyi_proto::time::Millis;
 use xiangyi_proto::{limits, region};
@@ -155,7 +155,7 @@ fn lenient(text: &str, faults: &mut Faults) -> Result<Mutation, Nameless> {
     let n = value("n").and_then(Value::as_i64).filter(|n| *n > 0);
     let n = n.ok_or(Nameless)?;
     let word = |name: &str| value(name).and_then(Value::as_str).unwrap_or("").to_owned();
-    let id = crate::wants::id_at(value("id"));
+    let id = value("id").and_then(Value::as_str).and_then(record_id);
     if id.is_none() {
         let code = if value("id").is_some() {
             "bad-id"
@@ -248,6 +248,9 @@ fn structure(item: &Admitted, faults: &mut Faults) {
     let unusable = mutation.id.is_nil() && faults.is_empty();
     if unusable || digest::is_secret(mutation.id) {
         faults.add("/id", "bad-id");
+    }
+    if mutation.occurred_at.is_some_and(|at| at < 0) {
+        faults.add("/occurred_at", "time-range");
     }
     if !kind.spec().may.iter().any(|may| may.op == mutation.op) {
         return faults.add("/op", "op-not-allowed");

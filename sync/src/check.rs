@@ -4,6 +4,7 @@
 //! not describe are kept, because a newer phone may know more than this build.
 
 use serde_json::{Map, Value};
+use xiangyi_proto::ids::record_id;
 use xiangyi_proto::kinds::{Kind, Type};
 use xiangyi_proto::verdict::FieldError;
 use xiangyi_proto::{problem, region, time};
@@ -142,7 +143,7 @@ fn text_fault(ty: Type, text: &str) -> Option<&'static str> {
         Type::Word | Type::Person => (!is_word(text)).then_some("unknown-code"),
         Type::Code(codes) => (!codes.contains(&text)).then_some("unknown-code"),
         Type::Day => time::day_of_text(text).is_none().then_some("bad-date"),
-        Type::Ref => uuid::Uuid::try_parse(text).is_err().then_some("bad-id"),
+        Type::Ref => record_id(text).is_none().then_some("bad-id"),
         Type::Region => (!region::is_code(text)).then_some("bad-region"),
         Type::Sha256 => {
             let hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);

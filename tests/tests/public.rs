@@ -8,7 +8,7 @@ use xiangyi_server::cards::check::{check_due, read_again};
 use xiangyi_server::clock::Clock;
 use xiangyi_server::config::Config;
 use xiangyi_server::on;
-use xiangyi_server::store::cards;
+use xiangyi_server::store::{audit, cards};
 use xiangyi_tests::actor::{Actor, Reply, send};
 use xiangyi_tests::engine::Engine;
 use xiangyi_tests::harness::{Harness, START};
@@ -450,6 +450,8 @@ on_both!(
                 .is_some_and(|fault| fault.contains("48001")),
             "{parked:?}"
         );
+        // It is among what an operator is warned of.
+        assert_eq!(audit::parked(&mut tx).await.expect("counted"), 1);
         assert_eq!(
             cards::again(&mut tx, harness.clock.now())
                 .await

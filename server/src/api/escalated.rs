@@ -16,7 +16,7 @@ use xiangyi_proto::region;
 use xiangyi_proto::role::Role;
 use xiangyi_proto::time::DAY_MS;
 
-use super::query::Asked;
+use super::query::{self, Asked};
 use crate::app::App;
 use crate::caller::Caller;
 use crate::problem::ApiError;
@@ -83,9 +83,7 @@ pub async fn escalated(
     let now = app.clock.now();
     let none = ApiError::new(problem::NOT_FOUND);
     let unit = ask.unit.as_str();
-    if !region::is_code(unit) || unit.len() > region::COUNTY_DIGITS {
-        return Err(none);
-    }
+    query::unit_of(unit, &[2, 4, region::COUNTY_DIGITS])?;
     let decides = unit.len() == region::COUNTY_DIGITS && caller.is_one_of(DECIDERS, unit, now);
     if !decides && !caller.is_one_of(WATCHERS, unit, now) {
         return Err(none);

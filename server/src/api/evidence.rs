@@ -12,6 +12,7 @@ use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use uuid::Uuid;
+use xiangyi_proto::ids::record_id;
 use xiangyi_proto::photo::Rendition;
 use xiangyi_proto::problem;
 use xiangyi_proto::role::Role;
@@ -109,7 +110,7 @@ fn reviewed(app: &App, caller: &Caller, wanted: &Wanted) -> Result<String, ApiEr
 async fn strip_of(app: &App, wanted: &Wanted, record: Option<String>) -> Result<Strip, ApiError> {
     let wrong = |code| ApiError::new(problem::INVALID_PARAMETER).at("/record", code);
     let record = record.ok_or_else(|| wrong("required"))?;
-    let record = Uuid::parse_str(&record).map_err(|_| wrong("bad-id"))?;
+    let record = record_id(&record).ok_or_else(|| wrong("bad-id"))?;
     let mut tx = app.db.read().await?;
     let vouched = photos::vouches(&mut tx, wanted.shard, &wanted.hash, record).await?;
     let said = evidence::said(&mut tx, wanted.shard, record).await?;

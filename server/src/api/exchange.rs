@@ -11,7 +11,9 @@ use xiangyi_proto::exchange::{
     Answer, Exchange, Next, PROTOCOL, PullAsk, PushAnswer, Unanswered, Unsent,
 };
 use xiangyi_proto::ids::Shard;
-use xiangyi_proto::limits::{LIMITS, POLL_MS, PUSH_BYTES_MAX, PUSH_ITEMS_MAX, RETRY_MS};
+use xiangyi_proto::limits::{
+    LIMITS, PAGE_BYTES_MAX, POLL_MS, PUSH_BYTES_MAX, PUSH_ITEMS_MAX, RETRY_MS,
+};
 use xiangyi_proto::problem;
 use xiangyi_proto::region;
 use xiangyi_proto::time::{DAY_MS, MINUTE_MS};
@@ -51,6 +53,11 @@ pub async fn exchange(
     let received_at = app.clock.now();
     let text = body::text(&headers, &bytes)?;
     let ask: Exchange = parsed(&text)?;
+    let wanted = ask.pull.as_ref().and_then(|pull| pull.max_bytes);
+    if wanted.is_some_and(|bytes| !(1..=PAGE_BYTES_MAX).contains(&bytes)) {
+        let wrong = ApiError::new(problem::INVALID_ENVELOPE);
+        return Err(wrong.at("/pull/max_bytes", "out-of-range"));
+    }
     let (person, device) = signed.with_device(&app, &ask.device).await?;
     let device = device.ok_or(ApiError::new(problem::DEVICE_UNKNOWN))?;
     if device.state != "active" && ask.pull.is_some() && ask.push.is_none() {

@@ -15,7 +15,7 @@ use xiangyi_proto::time::{day_start, day_text};
 use xiangyi_sync::kpi::{self, Days, Minutes};
 
 use super::escalated::WATCHERS;
-use super::query::Asked;
+use super::query::{self, Asked};
 use super::today::HUB;
 use crate::app::App;
 use crate::caller::Caller;
@@ -23,7 +23,7 @@ use crate::problem::ApiError;
 use crate::store::reports::{self, Post, UnitMinutes};
 
 /// Years for which there is something to ask: the programme began in 2021.
-const YEARS: std::ops::RangeInclusive<i64> = 2021..=2099;
+pub(super) const YEARS: std::ops::RangeInclusive<i64> = 2021..=2099;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -83,13 +83,17 @@ pub async fn kpi(
 /// a station for its lead too.
 ///
 /// # Errors
-/// When the unit does not exist for the caller.
+/// When the unit is none, or does not exist for the caller.
 pub(super) fn counted(caller: &Caller, unit: &str, now: i64) -> Result<Shard, ApiError> {
-    let known = matches!(unit.len(), region::COUNTY_DIGITS | region::TOWNSHIP_DIGITS);
+    let levels = [region::COUNTY_DIGITS, region::TOWNSHIP_DIGITS];
+    let shard = query::unit_of(unit, &levels)?;
     let leads = caller.is_one_of(&[Role::StationLead], unit, now);
     let may = leads || caller.is_one_of(HUB, unit, now) || caller.is_one_of(WATCHERS, unit, now);
-    let shard = region::shard_of(unit).filter(|_| known && may);
-    shard.ok_or(ApiError::new(problem::NOT_FOUND))
+    if may {
+        Ok(shard)
+    } else {
+        Err(ApiError::new(problem::NOT_FOUND))
+    }
 }
 
 /// What a period's numbers come from.

@@ -18,7 +18,8 @@ use xiangyi_sync::kpi;
 use xiangyi_sync::ledger::{self, Cell, Refused};
 
 use super::escalated::WATCHERS;
-use super::query::Asked;
+use super::kpis::YEARS;
+use super::query::{self, Asked};
 use super::today::HUB;
 use crate::app::App;
 use crate::caller::Caller;
@@ -49,8 +50,7 @@ pub async fn ledger(
     let now = app.clock.now();
     let county = ask.unit.as_str();
     let none = || ApiError::new(problem::NOT_FOUND);
-    let shard = region::shard_of(county).filter(|_| county.len() == region::COUNTY_DIGITS);
-    let shard = shard.ok_or_else(none)?;
+    let shard = query::unit_of(county, &[region::COUNTY_DIGITS])?;
     if !caller.is_one_of(HUB, county, now) && !caller.is_one_of(WATCHERS, county, now) {
         return Err(none());
     }
@@ -91,7 +91,11 @@ fn month(text: &str, at: &str) -> Result<i64, ApiError> {
     day_of_text(&format!("{text}-01")).ok_or_else(bad)?;
     let (year, month) = text.split_once('-').ok_or_else(bad)?;
     let number = |part: &str| part.parse::<i64>().map_err(|_| bad());
-    Ok(number(year)? * 12 + number(month)? - 1)
+    let (year, month) = (number(year)?, number(month)?);
+    if !YEARS.contains(&year) {
+        return Err(ApiError::new(problem::INVALID_PARAMETER).at(at, "out-of-range"));
+    }
+    Ok(year * 12 + month - 1)
 }
 
 fn refused(row: RefusedRow) -> Refused {

@@ -22,12 +22,12 @@ use xiangyi_proto::account::{
     Code, Consent, Devices, Me, NewPassword, Password, Refresh, Registered, SecondFactor, Sessions,
     SignIn, SignedIn, WeChatCode, WeChatSignIn,
 };
-use xiangyi_proto::kinds::{Kind, Life, Op, Type};
+use xiangyi_proto::kinds::{Kind, Type};
 use xiangyi_proto::problem::CODES;
 use xiangyi_sync::tree::{self, Node};
 
 use self::schema::reference;
-use super::records::COLLECTIONS;
+use super::records::{COLLECTIONS, takes};
 use crate::router::{ROUTES, Route, Who};
 
 /// The one route whose HEAD is part of the protocol: how far an upload has come.
@@ -91,19 +91,6 @@ fn spelled(route: &Route) -> Vec<(String, Option<Kind>)> {
         .filter(|(_, kind)| takes(*kind, route.method))
         .map(|(name, kind)| (path.replace("{collection}", name), Some(*kind)))
         .collect()
-}
-
-/// Whether anybody may do this to records of a kind.
-fn takes(kind: Kind, method: &str) -> bool {
-    let spec = kind.spec();
-    let ops: &[Op] = match method {
-        "GET" => return true,
-        "POST" => &[Op::Create, Op::Request],
-        "PATCH" if spec.life == Life::Slot => &[Op::Request],
-        "PATCH" => &[Op::Patch],
-        _ => &[Op::Void],
-    };
-    spec.may.iter().any(|may| ops.contains(&may.op))
 }
 
 /// A name that is one in every language clients are generated in.

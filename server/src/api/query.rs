@@ -7,7 +7,7 @@ use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
-use xiangyi_proto::ids::Shard;
+use xiangyi_proto::ids::{Shard, record_id};
 use xiangyi_proto::{problem, region};
 
 use crate::problem::ApiError;
@@ -89,11 +89,22 @@ pub fn unit(code: &str) -> Result<Shard, ApiError> {
     shard.ok_or_else(|| ApiError::new(problem::INVALID_PARAMETER).at("/unit", "bad-region"))
 }
 
+/// The same where only codes of so many digits have what is asked for.
+///
+/// # Errors
+/// When it is no such code.
+pub fn unit_of(code: &str, digits: &[usize]) -> Result<Shard, ApiError> {
+    let shard = unit(code)?;
+    if digits.contains(&code.len()) {
+        return Ok(shard);
+    }
+    Err(ApiError::new(problem::INVALID_PARAMETER).at("/unit", "bad-region"))
+}
+
 /// The id in a path.
 ///
 /// # Errors
 /// When it is none.
 pub fn id(text: &str) -> Result<Uuid, ApiError> {
-    let id = Uuid::try_parse(text);
-    id.map_err(|_| ApiError::new(problem::INVALID_PARAMETER).at("/id", "bad-id"))
+    record_id(text).ok_or_else(|| ApiError::new(problem::INVALID_PARAMETER).at("/id", "bad-id"))
 }

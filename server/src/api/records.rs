@@ -8,18 +8,17 @@ use std::collections::BTreeMap;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 use xiangyi_proto::exchange::Mutation;
-use xiangyi_proto::ids::RecordId;
+use xiangyi_proto::ids::{RecordId, spelled};
 use xiangyi_proto::kinds::{Kind, Life, Op};
 use xiangyi_proto::limits::{LIST_ROWS_MAX, RETRY_MS};
 use xiangyi_proto::problem;
-use xiangyi_proto::region;
 use xiangyi_proto::verdict::{Verdict, VerdictName};
 use xiangyi_sync::admit::{self, Sender};
 use xiangyi_sync::apply::Outcome;
@@ -60,6 +59,33 @@ fn kind_of(collection: &str) -> Result<Kind, ApiError> {
     found
         .map(|(_, kind)| *kind)
         .ok_or(ApiError::new(problem::NOT_FOUND))
+}
+
+/// Whether anybody may do this to records of a kind.
+pub fn takes(kind: Kind, method: &str) -> bool {
+    let spec = kind.spec();
+    let ops: &[Op] = match method {
+        "GET" => return true,
+        "POST" => &[Op::Create, Op::Request],
+        "PATCH" if spec.life == Life::Slot => &[Op::Request],
+        "PATCH" => &[Op::Patch],
+        _ => &[Op::Void],
+    };
+    spec.may.iter().any(|may| ops.contains(&may.op))
+}
+
+/// A method that a collection does not take, and which of the others of its path it does. Only for
+/// what cannot be read as a write: a text that was sent is heard for danger by the gate, which then
+/// refuses the operation.
+fn not_taken(kind: Kind, others: &[&str]) -> Response {
+    let taken = others.iter().filter(|method| takes(kind, method));
+    let mut allowed = "GET, HEAD".to_owned();
+    taken.for_each(|method| allowed.extend([", ", method]));
+    let mut response = ApiError::new(problem::METHOD_NOT_ALLOWED).into_response();
+    if let Ok(value) = HeaderValue::from_str(&allowed) {
+        response.headers_mut().insert(header::ALLOW, value);
+    }
+    response
 }
 
 /// Parameters of a list.
@@ -115,7 +141,7 @@ pub async fn list(
     if !(1..=LIST_ROWS_MAX).contains(&limit) {
         return Err(ApiError::new(problem::INVALID_PARAMETER).at("/limit", "out-of-range"));
     }
-    let shard = region::shard_of(&ask.unit).ok_or(ApiError::new(problem::NOT_FOUND))?;
+    let shard = query::unit(&ask.unit)?;
     let mut tx = app.db.read().await?;
     let view = views::of(&mut tx, &caller.person, &caller.grants, app.clock.now()).await?;
     let streams = ranked(&view, shard.0);
@@ -226,7 +252,7 @@ pub async fn read(
 ) -> Result<Json<Shown>, ApiError> {
     let (kind, id) = (kind_of(&collection)?, query::id(&id)?);
     let none = || ApiError::new(problem::NOT_FOUND);
-    let shard = region::shard_of(&ask.unit).ok_or_else(none)?;
+    let shard = query::unit(&ask.unit)?;
     let mut tx = app.db.read().await?;
     let view = views::of(&mut tx, &caller.person, &caller.grants, app.clock.now()).await?;
     let streams = ranked(&view, shard.0);
@@ -245,11 +271,11 @@ pub async fn read(
 #[serde(deny_unknown_fields)]
 pub struct WriteAsk {
     unit: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "spelled::maybe")]
     id: Option<Uuid>,
     #[serde(default)]
     occurred_at: Option<i64>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "spelled::list")]
     needs: Vec<Uuid>,
     #[serde(default)]
     body: Option<Value>,
@@ -263,7 +289,7 @@ pub struct WriteAsk {
     add: Map<String, Value>,
     #[serde(default)]
     reason: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "spelled::maybe")]
     refusal: Option<Uuid>,
     /// All of it as it came.
     #[serde(skip)]
@@ -291,7 +317,10 @@ pub async fn create(
     bytes: Bytes,
 ) -> Result<Response, ApiError> {
     let kind = kind_of(&collection)?;
-    let ask = asked(&headers, &bytes)?;
+    let ask = match asked(&headers, &bytes) {
+        Err(_) if !takes(kind, "POST") => return Ok(not_taken(kind, &["POST"])),
+        ask => ask?,
+    };
     let op = match kind.spec().life {
         _ if ask.refusal.is_some() && kind != Kind::WorkTime => Op::Appeal,
         Life::Slot => Op::Request,
@@ -326,7 +355,10 @@ pub async fn patch(
     bytes: Bytes,
 ) -> Result<Response, ApiError> {
     let (kind, id) = (kind_of(&collection)?, query::id(&id)?);
-    let mut ask = asked(&headers, &bytes)?;
+    let mut ask = match asked(&headers, &bytes) {
+        Err(_) if !takes(kind, "PATCH") => return Ok(not_taken(kind, &["PATCH", "DELETE"])),
+        ask => ask?,
+    };
     ask.id = Some(id);
     let op = if kind.spec().life == Life::Slot {
         Op::Request
@@ -353,7 +385,10 @@ pub async fn void(
     bytes: Bytes,
 ) -> Result<Response, ApiError> {
     let (kind, id) = (kind_of(&collection)?, query::id(&id)?);
-    let mut ask = asked(&headers, &bytes)?;
+    let mut ask = match asked(&headers, &bytes) {
+        Err(_) if !takes(kind, "DELETE") => return Ok(not_taken(kind, &["PATCH", "DELETE"])),
+        ask => ask?,
+    };
     ask.id = Some(id);
     write(&app, &caller, &headers, kind, Op::Void, ask).await
 }

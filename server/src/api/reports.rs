@@ -111,6 +111,9 @@ fn days_of(period: &str) -> Option<Days> {
         None => kpi::period(year, None),
         Some(part) => match part.strip_prefix('Q') {
             Some(quarter) => {
+                if !digits(quarter) {
+                    return None;
+                }
                 let quarter: i64 = quarter.parse().ok().filter(|q| (1..=4).contains(q))?;
                 let (first, last) = (month(quarter * 3 - 2)?, month(quarter * 3)?);
                 Some((first.0, last.1))

@@ -9,7 +9,7 @@ use axum::extract::multipart::{Field, MultipartError, MultipartRejection};
 use axum::extract::{Multipart, State};
 use axum::http::StatusCode;
 use serde_json::{Value, json};
-use uuid::Uuid;
+use xiangyi_proto::ids::record_id;
 use xiangyi_proto::limits::PHOTO_FORM_BYTES_MAX;
 use xiangyi_proto::photo::Announced;
 use xiangyi_proto::problem;
@@ -95,7 +95,7 @@ fn sound(form: Form) -> Result<(Announced, Bytes), ApiError> {
     let file = file.ok_or_else(|| wrong("/file", "required"))?;
     let record = match form.record.as_deref() {
         None | Some("") => None,
-        Some(id) => Some(Uuid::parse_str(id).map_err(|_| wrong("/record", "bad-id"))?),
+        Some(id) => Some(record_id(id).ok_or_else(|| wrong("/record", "bad-id"))?),
     };
     let said = Announced {
         sha256: given(form.sha256, "/sha256")?,

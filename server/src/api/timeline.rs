@@ -4,8 +4,8 @@ use axum::Json;
 use axum::extract::{Path, State};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
+use xiangyi_proto::ids::record_id;
 use xiangyi_proto::problem;
-use xiangyi_proto::region;
 
 use super::query::{self, Asked};
 use super::records::{self, Shown};
@@ -47,7 +47,7 @@ pub async fn timeline(
         return Err(ApiError::new(problem::INVALID_PARAMETER).at("/limit", "out-of-range"));
     }
     let none = || ApiError::new(problem::NOT_FOUND);
-    let shard = region::shard_of(&ask.unit).ok_or_else(none)?;
+    let shard = query::unit(&ask.unit)?;
     let mut tx = app.db.read().await?;
     let view = views::of(&mut tx, &caller.person, &caller.grants, app.clock.now()).await?;
     let streams = records::ranked(&view, shard.0);
@@ -81,5 +81,5 @@ fn place(before: Option<&str>) -> Result<(i64, Uuid), ApiError> {
     let wrong = || ApiError::new(problem::INVALID_PARAMETER).at("/before", "bad-id");
     let (began, visit) = before.split_once('_').ok_or_else(wrong)?;
     let began = began.parse().map_err(|_| wrong())?;
-    Ok((began, Uuid::try_parse(visit).map_err(|_| wrong())?))
+    Ok((began, record_id(visit).ok_or_else(wrong)?))
 }

@@ -17,7 +17,7 @@ use xiangyi_proto::time::{day_number, day_start, day_text};
 use xiangyi_sync::cursor::{Cursor, ShardPlace, person_check};
 use xiangyi_sync::ledger::{self, Cell, Refused};
 
-use super::query::Asked;
+use super::query::{self, Asked};
 use crate::app::App;
 use crate::caller::Caller;
 use crate::problem::ApiError;
@@ -48,8 +48,7 @@ pub async fn today(
 ) -> Result<Json<Value>, ApiError> {
     let now = app.clock.now();
     let county = ask.unit.as_str();
-    let shard = region::shard_of(county).filter(|_| county.len() == region::COUNTY_DIGITS);
-    let shard = shard.ok_or(ApiError::new(problem::NOT_FOUND))?;
+    let shard = query::unit_of(county, &[region::COUNTY_DIGITS])?;
     if !caller.is_one_of(HUB, county, now) {
         return Err(ApiError::new(problem::NOT_FOUND));
     }

@@ -174,9 +174,10 @@ pub async fn photos(
 
 /// Tables that hold what is left to do and what was given up.
 const PARKED: &str = "SELECT CAST((SELECT COUNT(*) FROM photo_job WHERE state = 'parked') \
-     + (SELECT COUNT(*) FROM message WHERE state = 'parked') AS BIGINT)";
+     + (SELECT COUNT(*) FROM message WHERE state = 'parked') \
+     + (SELECT COUNT(*) FROM card WHERE state = 'parked' AND due_at >= 0) AS BIGINT)";
 
-/// Jobs that were given up: pictures and messages.
+/// What was given up: pictures, messages, checks of public texts.
 pub async fn parked(tx: &mut Tx) -> Result<i64, StoreError> {
     Ok(on!(tx, |c| sqlx::query_scalar(PARKED).fetch_one(c).await)?)
 }

@@ -60,7 +60,8 @@ pub struct Open {
 const OPEN: &str = "SELECT card.record, card.state, card.digest, feed.unit, feed.body FROM card \
      CROSS JOIN stream CROSS JOIN feed WHERE card.until_at > $1 AND stream.shard = card.shard \
      AND stream.name = 'county:' || CAST(card.shard AS TEXT) AND feed.shard = card.shard \
-     AND feed.id = card.record AND feed.stream = stream.id AND feed.op = 0 ORDER BY card.until_at LIMIT $2";
+     AND feed.id = card.record AND feed.stream = stream.id AND feed.op = 0 \
+     ORDER BY card.until_at LIMIT $2";
 
 /// Activities with a session that has not begun, those that end soonest first.
 pub async fn open(tx: &mut Tx, now: i64, limit: i64) -> Result<Vec<Open>, StoreError> {
@@ -258,7 +259,7 @@ pub async fn waits(tx: &mut Tx, author: &str) -> Result<bool, StoreError> {
 
 /// Index: `card_parked(due_at)` where parked.
 const PARKED: &str = "SELECT shard, record, author, until_at, digest, state, tries, due_at, fault \
-     FROM card WHERE state = 'parked' ORDER BY due_at LIMIT $1";
+     FROM card WHERE state = 'parked' AND due_at >= 0 ORDER BY due_at LIMIT $1";
 
 /// Cards whose check was given up.
 pub async fn parked(tx: &mut Tx, limit: i64) -> Result<Vec<Card>, StoreError> {
@@ -269,7 +270,8 @@ pub async fn parked(tx: &mut Tx, limit: i64) -> Result<Vec<Card>, StoreError> {
 }
 
 /// Index: `card_parked(due_at)` where parked.
-const AGAIN: &str = "UPDATE card SET state = 'due', tries = 0, due_at = $1 WHERE state = 'parked'";
+const AGAIN: &str = "UPDATE card SET state = 'due', tries = 0, due_at = $1 \
+     WHERE state = 'parked' AND due_at >= 0";
 
 /// Gives every check that was given up another chance; gives how many.
 pub async fn again(tx: &mut Tx, now: i64) -> Result<u64, StoreError> {

@@ -19,6 +19,21 @@ const FAULTS: &[(&str, &str, &str)] = &[
     ("/v1/visits?unit=430121&unit=430181", "/unit", "wrong-type"),
     ("/v1/visits/019b7a50-0000-7000-8000-000000000001", "/unit", "required"),
     ("/v1/visits/none?unit=430121", "/id", "bad-id"),
+    ("/v1/visits/%7B019b7a50-0000-7000-8000-000000000001%7D?unit=430121", "/id", "bad-id"),
+    ("/v1/visits/019b7a50000070008000000000000001?unit=430121", "/id", "bad-id"),
+    ("/v1/visits/%FF?unit=430121", "/path", "bad-text"),
+    ("/v1/%FF%FE?unit=430121", "/path", "bad-text"),
+    ("/v1/visits?unit=abc", "/unit", "bad-region"),
+    ("/v1/visits?unit=43012", "/unit", "bad-region"),
+    ("/v1/visits/019b7a50-0000-7000-8000-000000000001?unit=4301210", "/unit", "bad-region"),
+    ("/v1/clients/019b7a50-0000-7000-8000-000000000001/timeline?unit=x", "/unit", "bad-region"),
+    ("/v1/activities/019b7a50-0000-7000-8000-000000000001/card?unit=x", "/unit", "bad-region"),
+    ("/v1/today?unit=43012a", "/unit", "bad-region"),
+    ("/v1/today?unit=430121001", "/unit", "bad-region"),
+    ("/v1/kpi?unit=4301&year=2026", "/unit", "bad-region"),
+    ("/v1/reports/2026-01?unit=430121001001", "/unit", "bad-region"),
+    ("/v1/escalated?unit=430121001", "/unit", "bad-region"),
+    ("/v1/refusals/ledger?unit=43&from=2026-01&to=2026-01", "/unit", "bad-region"),
     ("/v1/visits?unit=430121&author=%00", "/author", "bad-text"),
     ("/v1/today", "/unit", "required"),
     ("/v1/today?unit=430121&x=1", "/x", "unknown-field"),
@@ -55,6 +70,34 @@ async fn each_fault_of_a_query_names_its_parameter() {
         let reply = xiangyi_tests::actor::send(request).await;
         let body = reply.problem(400, "invalid-parameter");
         assert_eq!(body["errors"][0]["pointer"], "/id");
+    }
+    let hub = harness.hub().await;
+    for (path, pointer, code) in [
+        (
+            "/v1/refusals/ledger?unit=430121&from=0000-01&to=0000-02",
+            "/from",
+            "out-of-range",
+        ),
+        (
+            "/v1/refusals/ledger?unit=430121&from=9999-12&to=9999-12",
+            "/from",
+            "out-of-range",
+        ),
+        (
+            "/v1/refusals/ledger?unit=430121&from=2026-01&to=2100-01",
+            "/to",
+            "out-of-range",
+        ),
+        (
+            "/v1/refusals/ledger?unit=430121&from=2026-13&to=2026-13",
+            "/from",
+            "bad-date",
+        ),
+        ("/v1/reports/2026-Q+1?unit=430121", "/period", "bad-date"),
+    ] {
+        let error = &hub.get(path).await.problem(400, "invalid-parameter")["errors"][0];
+        let told = (&error["pointer"], &error["code"]);
+        assert_eq!(told, (&json!(pointer), &json!(code)), "{path}");
     }
     // Long names are cut, and what is no collection is not there, whatever else is wrong.
     let long = format!("/v1/visits?unit=430121&{}=1", "x".repeat(500));

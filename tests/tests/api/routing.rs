@@ -73,6 +73,73 @@ async fn what_is_not_there_is_a_problem_too() {
 }
 
 #[tokio::test]
+async fn what_a_collection_does_not_take_is_no_method_of_it() {
+    let harness = Harness::start(Engine::Sqlite).await;
+    let worker = harness.worker(1).await;
+    let one = "019b7a50-0000-7000-8000-000000000001?unit=430121001";
+    for (method, path, allowed) in [
+        (Method::POST, "/v1/refusals".to_owned(), "GET, HEAD"),
+        (Method::POST, "/v1/verdicts".to_owned(), "GET, HEAD"),
+        (
+            Method::PATCH,
+            format!("/v1/check-ins/{one}"),
+            "GET, HEAD, DELETE",
+        ),
+        (
+            Method::DELETE,
+            format!("/v1/sign-ups/{one}"),
+            "GET, HEAD, PATCH",
+        ),
+        (Method::PATCH, format!("/v1/incidents/{one}"), "GET, HEAD"),
+    ] {
+        let reply = worker.call(method.clone(), &path).await;
+        assert_eq!(
+            reply.code(),
+            "method-not-allowed",
+            "{method} {path}: {}",
+            reply.text
+        );
+        reply.problem(405, "method-not-allowed");
+        assert_eq!(reply.header("allow"), allowed, "{method} {path}");
+    }
+    // What can be read goes before the gate, which listens to it, and refuses the operation.
+    let path = format!("/v1/check-ins/{one}");
+    let write = json!({ "unit": "430121001", "set": { "/note": "x" } });
+    let request = worker.request(Method::PATCH, &path).json(&write);
+    let reply = send(request.header("idempotency-key", "gate")).await;
+    let body = reply.problem(422, "record-invalid");
+    assert_eq!(body["errors"][0]["code"], "op-not-allowed", "{body}");
+    // What it takes is asked for its body.
+    let path = format!("/v1/visits/{one}");
+    let reply = worker.call(Method::PATCH, &path).await;
+    reply.problem(415, "unsupported-media-type");
+    worker
+        .call(Method::POST, "/v1/nothing")
+        .await
+        .problem(404, "not-found");
+}
+
+#[tokio::test]
+async fn who_has_to_sign_in_is_told_how() {
+    let harness = Harness::start(Engine::Sqlite).await;
+    let nobody = harness.nobody();
+    let bare = nobody.get("/v1/me").await;
+    bare.problem(401, "unauthorized");
+    assert_eq!(bare.header("www-authenticate"), "Bearer");
+    let wrong = json!({ "telephone": "13800000001", "password": "wrong" });
+    let wrong = nobody.post("/v1/sessions", &wrong).await;
+    wrong.problem(401, "sign-in-failed");
+    assert_eq!(wrong.header("www-authenticate"), "Bearer");
+    let worker = harness.worker(1).await;
+    harness.clock.advance(16 * 60_000);
+    let old = worker.get("/v1/me").await;
+    old.problem(401, "token-expired");
+    let told = "Bearer error=\"invalid_token\"";
+    assert_eq!(old.header("www-authenticate"), told);
+    assert_eq!(nobody.get("/v1/a/b/c").await.header("www-authenticate"), "");
+}
+
+#[tokio::test]
 async fn a_post_may_mean_delete_and_nothing_else_may_mean_anything() {
     let harness = Harness::start(Engine::Sqlite).await;
     let over = |actor: &xiangyi_tests::actor::Actor, method: Method, meant: &str| {

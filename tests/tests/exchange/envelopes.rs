@@ -50,6 +50,7 @@ on_both!(a_push_that_cannot_be_answered_changes_nothing, |engine| {
         let body = reply.problem(status, code);
         assert_eq!(body["errors"][0]["pointer"], pointer, "{what}");
     }
+    let good = check_in(1, 1);
     for (members, code, pointer) in [
         (
             json!({ "protocol": 2 }),
@@ -64,6 +65,16 @@ on_both!(a_push_that_cannot_be_answered_changes_nothing, |engine| {
         ),
         (
             json!({ "pull": { "max_bytes": -1 } }),
+            "invalid-envelope",
+            "/pull/max_bytes",
+        ),
+        (
+            json!({ "pull": { "max_bytes": 0 } }),
+            "invalid-envelope",
+            "/pull/max_bytes",
+        ),
+        (
+            json!({ "push": { "mutations": [good] }, "pull": { "max_bytes": 524_289 } }),
             "invalid-envelope",
             "/pull/max_bytes",
         ),
