@@ -12,7 +12,7 @@ use xiangyi_proto::verdict::{Verdict, VerdictName};
 
 use crate::effects::LogWrite;
 use crate::world::{Admitted, Env, Record, World};
-use crate::{decide, digest, hold, incident, kinds, merge, review, slots, words};
+use crate::{decide, digest, hold, incident, kinds, merge, restore, review, slots, words};
 
 /// What became of an item.
 #[derive(Debug, Clone, PartialEq)]
@@ -124,13 +124,15 @@ fn duplicate(item: &Admitted, was: Option<Verdict>) -> Verdict {
 }
 
 fn decide_fresh(world: &mut World, item: &mut Admitted, env: &Env<'_>) -> Verdict {
-    if !item.faults.is_empty() {
+    let is_stray = restore::is_stray(item);
+    if !item.faults.is_empty() && !is_stray {
         return invalid(item);
     }
     if let Some(verdict) = by_content(world, item) {
         return verdict;
     }
-    decide(world, item, env, false)
+    // Without a proof this is judging it.
+    restore::decide(world, item, env)
 }
 
 fn invalid(item: &mut Admitted) -> Verdict {
@@ -227,14 +229,15 @@ fn words_of(rule: &str) -> Verdict {
     words::rejected(0, RecordId::nil(), rule)
 }
 
-enum Scope {
+/// Whether a grant allows an operation.
+pub enum Scope {
     Open,
     Ended,
     Closed,
 }
 
 /// Whether a grant allows the operation: now, at the act, or within the hours after its end.
-fn scope(world: &World, item: &Admitted, kind: Kind) -> Scope {
+pub fn scope(world: &World, item: &Admitted, kind: Kind) -> Scope {
     let mutation = &item.mutation;
     let may = kind.spec().may.iter().find(|may| may.op == mutation.op);
     let roles = may.map_or(&[][..], |may| may.roles);

@@ -11,7 +11,7 @@ use xiangyi_proto::ids::{DeviceId, PersonId, RecordId, Seq, Shard};
 use xiangyi_proto::kinds::Kind;
 use xiangyi_proto::role::Role;
 use xiangyi_proto::time::{Millis, TimeQuality};
-use xiangyi_proto::verdict::{FieldError, HeldFor, Verdict};
+use xiangyi_proto::verdict::{FieldError, HeldFor, Verdict, VerdictName};
 
 use crate::digest::Digest;
 use crate::effects::Effects;
@@ -60,6 +60,9 @@ pub struct Admitted {
     /// Its device was revoked: what it still sends goes before a reviewer.
     #[serde(default)]
     pub revoked: bool,
+    /// It was answered in an epoch before a restore.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proof: Option<Proved>,
     #[serde(skip)]
     pub faults: Vec<FieldError>,
     #[serde(skip)]
@@ -69,6 +72,15 @@ pub struct Admitted {
     /// Its JSON as it came, where danger was heard in it: an incident keeps it.
     #[serde(skip)]
     pub sent: String,
+}
+
+/// What an earlier epoch answered to an item, as its stamp shows.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Proved {
+    pub verdict: VerdictName,
+    pub held_for: Option<HeldFor>,
+    /// `derived.state` of the answer, or nothing.
+    pub state: String,
 }
 
 impl Admitted {

@@ -58,6 +58,12 @@ const PUT_FAULT: &str = "INSERT INTO photo_fault (sha256, words) VALUES ($1, $2)
 const COUNT_MISMATCH: &str = "INSERT INTO meta (key, value) VALUES ('mismatches', '1') \
      ON CONFLICT (key) DO UPDATE SET value = CAST(CAST(value AS INTEGER) + 1 AS TEXT)";
 
+const FORGET: &str = "UPDATE entry SET json = json_remove(json, '$.kept') WHERE n = $1";
+const OFFER_AGAIN: &str = "UPDATE photo SET state = 'waiting', upload = NULL \
+     WHERE state = 'here' AND unit LIKE $1";
+/// Before a shard: the key of its epoch.
+const EPOCH: &str = "epoch:";
+
 /// Key of the note that the person's posts are to be asked for.
 pub const ASK_WHO: &str = "ask_who";
 
@@ -161,6 +167,7 @@ impl Store {
             next_n: number("next_n").unwrap_or(1),
             cursor: meta.get("cursor").cloned(),
             offset_ms: number("offset_ms"),
+            epochs: meta.iter().filter_map(epoch_of).collect(),
             mismatches: u32::try_from(number("mismatches").unwrap_or(0)).unwrap_or(u32::MAX),
             ..Phone::default()
         };
@@ -325,6 +332,11 @@ impl Store {
     }
 }
 
+fn epoch_of((key, value): (&String, &String)) -> Option<(i64, i64)> {
+    let shard = key.strip_prefix(EPOCH)?;
+    Some((shard.parse().ok()?, value.parse().ok()?))
+}
+
 async fn put(tx: &mut Tx, key: &str, value: &str) -> Result<(), sqlx::Error> {
     query(PUT).bind(key).bind(value).execute(&mut **tx).await?;
     Ok(())
@@ -339,7 +351,9 @@ async fn put_entry(tx: &mut Tx, entry: &Entry) -> Result<(), sqlx::Error> {
 
 async fn keep_one(tx: &mut Tx, write: &Write) -> Result<(), sqlx::Error> {
     match write {
-        Write::Entry(entry) => put_entry(tx, entry).await,
+        Write::Entry(entry) | Write::Again(entry) => put_entry(tx, entry).await,
+        Write::Forget(n) => run(tx, query(FORGET).bind(*n)).await,
+        Write::Epoch(shard, epoch) => new_epoch(tx, *shard, *epoch).await,
         Write::Cursor(Some(cursor)) => put(tx, "cursor", cursor).await,
         Write::Cursor(None) => run(tx, query("DELETE FROM meta WHERE key = 'cursor'")).await,
         Write::Enter(stream) => {
@@ -389,6 +403,17 @@ async fn keep_one(tx: &mut Tx, write: &Write) -> Result<(), sqlx::Error> {
     }
 }
 
+/// A shard that came back from a backup may have lost photographs too: each is offered once more,
+/// and the server says which it has.
+async fn new_epoch(tx: &mut Tx, shard: i64, epoch: i64) -> Result<(), sqlx::Error> {
+    let key = format!("{EPOCH}{shard}");
+    let known = query_scalar::<_, String>("SELECT value FROM meta WHERE key = $1").bind(&key);
+    if known.fetch_optional(&mut **tx).await?.is_some() {
+        run(tx, query(OFFER_AGAIN).bind(format!("{shard}%"))).await?;
+    }
+    put(tx, &key, &epoch.to_string()).await
+}
+
 async fn of_stream(tx: &mut Tx, text: &'static str, stream: &StreamRef) -> Result<(), sqlx::Error> {
     run(tx, query(text).bind(stream.shard).bind(&stream.stream)).await
 }
@@ -417,6 +442,7 @@ mod tests {
             verdict: None,
             unanswered: 0,
             retry_at: 0,
+            kept: None,
         }
     }
 

@@ -150,6 +150,7 @@ impl Handset {
             verdict: None,
             unanswered: 0,
             retry_at: 0,
+            kept: None,
         };
         self.phone.write(&Write::Entry(Box::new(entry)));
     }
