@@ -237,6 +237,10 @@ pub struct PullAnswer {
     pub enter: Vec<StreamRef>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub leave: Vec<StreamRef>,
+    /// Shards that answer in another epoch: all their streams that are in neither `enter` nor
+    /// `reset` have left.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub anew: Vec<i64>,
     /// Mark every row of the stream; rows that do not come again by `swept` go.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reset: Vec<StreamRef>,

@@ -48,6 +48,10 @@ pub fn apply(world: &mut World, item: &mut Admitted, env: &Env<'_>) -> Outcome {
         if past.digest != item.digest {
             return Outcome::Forked;
         }
+        if let Some(verdict) = restore::over(world, item, env) {
+            hold::settle(world, env);
+            return Outcome::Verdict(Box::new(verdict));
+        }
         return Outcome::Verdict(Box::new(repeated(world, item)));
     }
     // Every item takes as many numbers as one that opens an incident.
@@ -143,14 +147,16 @@ fn invalid(item: &mut Admitted) -> Verdict {
 
 /// The same content under another number is a duplicate, unless it was turned away for reasons
 /// that may have passed.
-fn by_content(world: &mut World, item: &Admitted) -> Option<Verdict> {
+pub fn by_content(world: &mut World, item: &Admitted) -> Option<Verdict> {
     if item.mutation.op == Op::Appeal {
         return None;
     }
     let key = (item.mutation.id, item.content);
     let (device, n) = world.by_content.get(&key)?.clone();
     let past = world.answer(&device, n)?;
-    if !stands(&past.verdict) {
+    // What was let in before a restore is not refused because it came too early after it.
+    let refused = past.verdict.verdict == VerdictName::Rejected;
+    if !stands(&past.verdict) || refused && item.proof.is_some() {
         forget(world, item.mutation.id, item.content);
         return None;
     }

@@ -134,6 +134,11 @@ impl Puller {
             .flat_map(|view| view.streams.iter().map(|stream| (view.shard, stream.id)))
             .collect();
         for place in self.old.iter().flat_map(|old| &old.shards) {
+            let view = self.shards.iter().find(|view| view.shard == place.shard);
+            if view.is_some_and(|view| view.epoch != place.epoch) {
+                self.answer.anew.push(place.shard);
+                continue;
+            }
             for id in &place.streams {
                 if !here.contains(&(place.shard, *id))
                     && let Some(stream) = name_of(place.shard, *id)
@@ -189,6 +194,12 @@ impl Puller {
                     shard: view.shard,
                     stream: stream.name.clone(),
                 };
+                // Numbers of streams mean nothing beyond their epoch.
+                if place.is_some_and(|place| place.epoch != view.epoch) {
+                    self.answer.reset.push(name);
+                    late.push(reading(from_zero(Mode::Sweep, Vec::new())));
+                    continue;
+                }
                 let Some(place) = stands else {
                     self.answer.enter.push(name);
                     late.push(reading(from_zero(Mode::Backfill, Vec::new())));

@@ -10,6 +10,7 @@ use xiangyi_proto::pack::RuleVerdict;
 use xiangyi_proto::verdict::{HeldFor, Verdict, VerdictName};
 
 use crate::apply::{self, Scope};
+use crate::effects::FINAL;
 use crate::wants::id_at;
 use crate::world::{Admitted, Env, Held, World};
 use crate::{decide as gate, hold, kinds, merge, words};
@@ -40,6 +41,41 @@ pub fn decide(world: &mut World, item: &mut Admitted, env: &Env<'_>) -> Verdict 
         world.arrived.push(hold::held_id(item));
     }
     verdict
+}
+
+/// What was answered afresh before its proof came: a request that was under way for long may reach
+/// the new epoch first. What was turned away there comes back all the same; what is held there is
+/// known now, and is not turned away any more.
+pub fn over(world: &mut World, item: &mut Admitted, env: &Env<'_>) -> Option<Verdict> {
+    item.proof.as_ref()?;
+    let (n, id, held_id) = (item.mutation.n, item.mutation.id, hold::held_id(item));
+    if let Some(held) = world.held.get_mut(&held_id) {
+        if held.item.proof.is_none() {
+            held.item.proof.clone_from(&item.proof);
+            let held = held.clone();
+            world.effects.held.insert(held_id, Some(held));
+        }
+        return None;
+    }
+    let last = (format!("{FINAL}{}", item.device), n);
+    let first = &world.by_number.get(&(item.device.clone(), n))?.verdict;
+    let said = first.was.as_deref().unwrap_or(first).verdict;
+    let turned_away = !said.is_stored() && said != VerdictName::Held;
+    if !turned_away || world.by_number.contains_key(&last) || !item.faults.is_empty() {
+        return None;
+    }
+    if let Some(verdict) = apply::by_content(world, item) {
+        return Some(verdict);
+    }
+    let verdict = decide(world, item, env);
+    if hold::is_no_room(&verdict) {
+        return None;
+    }
+    if verdict.is_final() {
+        hold::finalise(world, item, &verdict, env);
+    }
+    debug_assert_eq!(verdict.id, id, "one record");
+    Some(verdict)
 }
 
 /// Whether nothing is wrong with an item but that its unit is not known any more: it was told to

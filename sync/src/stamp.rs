@@ -17,6 +17,7 @@ use crate::world::{Admitted, Proved};
 
 /// Bytes of a MAC that travel.
 const MAC_BYTES: usize = 16;
+const MAC_CHARS: usize = 22;
 
 /// Makes and checks stamps; the key is prepared once.
 #[derive(Clone)]
@@ -81,9 +82,11 @@ impl Stamps {
 
     /// Whether a proof is of an answer that was given to them about these bytes.
     pub fn fits(&self, whose: &Whose<'_>, proof: &Proof) -> bool {
-        let mut mac = [0; MAC_BYTES];
-        let read = URL_SAFE_NO_PAD.decode_slice_unchecked(&proof.mac, &mut mac);
-        if proof.mac.len() != 22 || read != Ok(MAC_BYTES) || proof.n != whose.n {
+        let mac = match proof.mac.len() {
+            MAC_CHARS => URL_SAFE_NO_PAD.decode(&proof.mac).unwrap_or_default(),
+            _ => Vec::new(),
+        };
+        if mac.len() != MAC_BYTES || proof.n != whose.n {
             return false;
         }
         let bound = Bound {

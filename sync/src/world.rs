@@ -380,8 +380,12 @@ impl World {
     pub fn is_behind_held(&self, item: &Admitted) -> bool {
         let about = |held: &&Held| {
             let own = held.item.person == item.person;
-            let under_review = held.reason == HeldFor::Review && !hold::makes_record(&held.item);
-            held.item.mutation.id == item.mutation.id && (own || under_review)
+            let makes = hold::makes_record(&held.item);
+            let under_review = held.reason == HeldFor::Review && !makes;
+            // Steps of a record that is not here yet wait for whatever makes it.
+            let for_this = held.reason == HeldFor::Missing && !makes && hold::makes_record(item);
+            let same = held.item.mutation.id == item.mutation.id;
+            same && (own || under_review) && !for_this
         };
         let mut about = self.held.values().filter(about);
         about.any(|held| !item.waited || held.item.arrival() < item.arrival())

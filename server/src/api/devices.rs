@@ -22,17 +22,15 @@ const TRIES: usize = 3;
 /// was lost with a restore, and an answer it was given shows that it was theirs.
 ///
 /// # Errors
-/// When the body is not understood, or the database does not take it.
+/// When the database does not take it.
 pub async fn register(
     State(app): State<App>,
     caller: Caller,
     headers: HeaderMap,
     bytes: Bytes,
 ) -> Result<(StatusCode, Json<Registered>), ApiError> {
-    let former = match bytes.is_empty() {
-        true => None,
-        false => Some(body::json::<Reregister>(&headers, &bytes)?),
-    };
+    // Whatever else was sent asks for a new registration.
+    let former = body::json::<Reregister>(&headers, &bytes).ok();
     let former = former.filter(|former| is_theirs(&app, &caller.person, former));
     let mut tx = app.db.write().await?;
     let again = match &former {

@@ -58,6 +58,7 @@ const PUT_FAULT: &str = "INSERT INTO photo_fault (sha256, words) VALUES ($1, $2)
 const COUNT_MISMATCH: &str = "INSERT INTO meta (key, value) VALUES ('mismatches', '1') \
      ON CONFLICT (key) DO UPDATE SET value = CAST(CAST(value AS INTEGER) + 1 AS TEXT)";
 
+const HOLD_STREAM: &str = "INSERT INTO stream (shard, name) VALUES ($1, $2) ON CONFLICT DO NOTHING";
 const FORGET: &str = "UPDATE entry SET json = json_remove(json, '$.kept') WHERE n = $1";
 const OFFER_AGAIN: &str = "UPDATE photo SET state = 'waiting', upload = NULL \
      WHERE state = 'here' AND unit LIKE $1";
@@ -363,8 +364,7 @@ async fn keep_one(tx: &mut Tx, write: &Write) -> Result<(), sqlx::Error> {
                 stream,
             )
             .await?;
-            let text = "INSERT INTO stream (shard, name) VALUES ($1, $2) ON CONFLICT DO NOTHING";
-            of_stream(tx, text, stream).await
+            of_stream(tx, HOLD_STREAM, stream).await
         }
         Write::Leave(stream) => {
             of_stream(
@@ -381,6 +381,7 @@ async fn keep_one(tx: &mut Tx, write: &Write) -> Result<(), sqlx::Error> {
             .await
         }
         Write::Mark(stream) => {
+            of_stream(tx, HOLD_STREAM, stream).await?;
             let text = "UPDATE row SET marked = 1 WHERE shard = $1 AND stream = $2";
             of_stream(tx, text, stream).await
         }

@@ -138,7 +138,12 @@ impl Phone {
             }
         }
         if let Some(pull) = answer.pull {
-            self.absorb_pull(pull, &made, &mut writes);
+            let answered = writes.iter().filter_map(|write| match write {
+                Write::Entry(entry) | Write::Again(entry) => Some((entry.n, (**entry).clone())),
+                _ => None,
+            });
+            let answered = answered.collect();
+            self.absorb_pull(pull, &made, &answered, &mut writes);
         }
         let late = writes.iter().filter_map(|write| match write {
             Write::Entry(entry) => Some(entry.n),
@@ -188,32 +193,24 @@ impl Phone {
         })
     }
 
-    /// A final verdict that came later: what was held is proved by its first answer still, and is
-    /// safe once a backup holds the last.
-    fn settle_late(&self, verdict: Verdict, seq: i64) -> Option<Write> {
-        let entry = self.entries.get(&verdict.n)?;
-        if !matches!(entry.place, Place::Outbox | Place::Held) {
-            return None;
-        }
-        let mut entry = entry.clone();
-        entry.place = place_of(&verdict);
-        entry.verdict = Some(verdict);
-        entry.unanswered = 0;
-        if let Some(kept) = &mut entry.kept {
-            kept.safe_at = kept.safe_at.max(seq);
-        }
-        Some(Write::Entry(Box::new(entry)))
-    }
-
-    fn absorb_pull(&self, pull: PullAnswer, made: &echo::Made, writes: &mut Vec<Write>) {
-        if self.cursor.is_none() {
-            // Without a cursor the server cannot say what left: all that is not entered has.
+    fn absorb_pull(
+        &self,
+        pull: PullAnswer,
+        made: &echo::Made,
+        answered: &BTreeMap<i64, Entry>,
+        writes: &mut Vec<Write>,
+    ) {
+        if self.cursor.is_none() || !pull.anew.is_empty() {
+            // Without a cursor the server cannot say what left: all that is not entered has. Nor
+            // can it of a shard in another epoch.
             let stays = |(shard, stream): &(i64, String)| {
                 let same =
                     |entered: &StreamRef| entered.shard == *shard && entered.stream == *stream;
-                pull.enter.iter().any(same)
+                pull.enter.iter().chain(&pull.reset).any(same)
             };
-            let gone = self.streams.iter().filter(|stream| !stays(stream));
+            let unsure = |shard: &i64| self.cursor.is_none() || pull.anew.contains(shard);
+            let asked = self.streams.iter().filter(|(shard, _)| unsure(shard));
+            let gone = asked.filter(|stream| !stays(stream));
             writes.extend(gone.map(|(shard, stream)| {
                 let (shard, stream) = (*shard, stream.clone());
                 Write::Leave(StreamRef { shard, stream })
@@ -225,7 +222,7 @@ impl Phone {
         for changes in pull.changes {
             for row in changes.rows {
                 if row.kind == "verdict" && !row.rm {
-                    writes.extend(self.late_verdict(&row));
+                    writes.extend(self.late_verdict(&row, answered));
                 }
                 let (stream, id) = (changes.stream.clone(), row.id);
                 writes.push(match self.whole(row, made) {
@@ -257,22 +254,33 @@ impl Phone {
     }
 
     /// A final verdict that came by mailbox.
-    fn late_verdict(&self, row: &Row) -> Option<Write> {
+    fn late_verdict(&self, row: &Row, answered: &BTreeMap<i64, Entry>) -> Option<Write> {
         #[derive(serde::Deserialize)]
         struct Late {
             device: String,
             verdict: Verdict,
         }
         let late: Late = serde_json::from_str(row.body.as_ref()?.get()).ok()?;
-        let entry = self.entries.get(&late.verdict.n)?;
-        let device = entry
-            .kept
-            .as_ref()
-            .map_or(&self.device, |kept| &kept.device);
-        (late.device == *device)
-            .then(|| self.settle_late(late.verdict, row.seq))
-            .flatten()
+        let n = late.verdict.n;
+        let entry = answered.get(&n).or_else(|| self.entries.get(&n))?;
+        let kept = entry.kept.as_ref();
+        let device = kept.map_or(&self.device, |kept| &kept.device);
+        let waits = matches!(entry.place, Place::Outbox | Place::Held);
+        (waits && late.device == *device).then(|| settled_late(entry, late.verdict, row.seq))
     }
+}
+
+/// A final verdict that came later: what was held is proved by its first answer still, and is safe
+/// once a backup holds the last.
+fn settled_late(entry: &Entry, verdict: Verdict, seq: i64) -> Write {
+    let mut entry = entry.clone();
+    entry.place = place_of(&verdict);
+    entry.verdict = Some(verdict);
+    entry.unanswered = 0;
+    if let Some(kept) = &mut entry.kept {
+        kept.safe_at = kept.safe_at.max(seq);
+    }
+    Write::Entry(Box::new(entry))
 }
 
 /// The bytes of an entry, to be sent as they are.

@@ -140,6 +140,7 @@ impl Phone {
                 self.streams.remove(&(stream.shard, stream.stream.clone()));
             }
             Write::Mark(stream) => {
+                self.streams.insert((stream.shard, stream.stream.clone()));
                 for ((shard, name, _), held) in &mut self.rows {
                     held.marked |= *shard == stream.shard && *name == stream.stream;
                 }

@@ -43,6 +43,36 @@ pub fn law_1_nothing_lost(store: &Store, phone: &Phone) -> Check {
     Ok(())
 }
 
+/// 1: what a phone saw stored is stored, or before a reviewer, through every restore.
+pub fn law_1_nothing_turned_away(
+    phone: &Phone,
+    stored: &BTreeSet<i64>,
+    held: &BTreeSet<i64>,
+) -> Check {
+    for n in stored {
+        let Some(entry) = phone.entries.get(n) else {
+            return broken("1", format!("{} forgot {n}", phone.device));
+        };
+        let rule = entry.verdict.as_ref().and_then(|verdict| {
+            let last = verdict.was.as_deref().unwrap_or(verdict);
+            last.rule.as_ref()
+        });
+        let by_review = rule.is_some_and(|rule| rule.pack == "review");
+        // Or it came back as held, and a person let it go on to where it could not.
+        let by_itself = ["hold-expired", "dependency-refused"];
+        let by_itself = rule.is_some_and(|rule| by_itself.contains(&rule.id.as_str()));
+        let by_review = by_review || held.contains(n) && !by_itself;
+        let fine = matches!(entry.place, Place::Committed | Place::Held) || by_review;
+        holds("1", fine, || {
+            format!("{} {n} was stored and is now {entry:?}", phone.device)
+        })?;
+        holds("1", !phone.is_lost(entry), || {
+            format!("{} {n} was never sent once more", phone.device)
+        })?;
+    }
+    Ok(())
+}
+
 /// 5: each mutation that was written down is in exactly one place.
 pub fn law_5_each_in_one_place(phone: &Phone, created: &BTreeSet<i64>) -> Check {
     let here: BTreeSet<i64> = phone.entries.keys().copied().collect();
