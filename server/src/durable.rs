@@ -25,6 +25,15 @@ impl Durable {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = read.collect();
     }
 
+    /// Whether a phone does not know yet in which epoch a shard answers.
+    pub fn is_other(&self, shard: i64, journal: &BTreeMap<String, JournalAt>) -> bool {
+        let Some(said) = journal.get(&shard.to_string()) else {
+            return false;
+        };
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        known.get(&shard).is_some_and(|at| at.epoch != said.epoch)
+    }
+
     /// What is news to a phone: another epoch, or a backup that holds some of its journal.
     pub fn news(&self, journal: &BTreeMap<String, JournalAt>) -> BTreeMap<String, Position> {
         if journal.is_empty() {

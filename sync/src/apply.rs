@@ -174,6 +174,8 @@ fn follow(world: &mut World, item: &Admitted, first: &(String, i64)) {
     };
     if let Some(held) = world.held.values_mut().find(same) {
         held.item.also.push((item.device.clone(), item.mutation.n));
+        // The same words of the same person: what was let in before is not refused as the other.
+        held.item.proof = held.item.proof.take().or_else(|| item.proof.clone());
         world.effects.held.insert(held.id, Some(held.clone()));
     }
 }

@@ -275,7 +275,7 @@ pub fn rejudge(
     item.released |= reviewed;
     admit::judge(&mut item, env.packs);
     let mut verdict = match item.released {
-        true => apply::decide(world, &mut item, env, true),
+        true => restore::released(world, &mut item, env),
         false => restore::decide(world, &mut item, env),
     };
     if let Some(Release { rule, reason }) = release.filter(|_| verdict.verdict.is_stored()) {

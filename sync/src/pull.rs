@@ -135,8 +135,11 @@ impl Puller {
             .collect();
         for place in self.old.iter().flat_map(|old| &old.shards) {
             let view = self.shards.iter().find(|view| view.shard == place.shard);
-            if view.is_some_and(|view| view.epoch != place.epoch) {
+            // Of a shard of which nothing is left nobody can say in which epoch it answers.
+            if view.is_none_or(|view| view.epoch != place.epoch) {
                 self.answer.anew.push(place.shard);
+            }
+            if view.is_some_and(|view| view.epoch != place.epoch) {
                 continue;
             }
             for id in &place.streams {
@@ -336,6 +339,7 @@ impl Puller {
             || self.answer.more
             || !(self.answer.enter.is_empty()
                 && self.answer.leave.is_empty()
+                && self.answer.anew.is_empty()
                 && self.answer.reset.is_empty()
                 && self.answer.swept.is_empty());
         if told || self.old.as_ref().is_none_or(|old| is_stale(old, &cursor)) {

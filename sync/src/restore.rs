@@ -37,10 +37,21 @@ pub fn decide(world: &mut World, item: &mut Admitted, env: &Env<'_>) -> Verdict 
     };
     verdict.restored = verdict.verdict.is_stored() || verdict.verdict == VerdictName::Held;
     if verdict.verdict == VerdictName::Held {
-        // Reviews of it may have come before it.
-        world.arrived.push(hold::held_id(item));
+        reviews_move(world, item);
     }
     verdict
+}
+
+/// Reviews of what is held may have come before it: they name it or its record.
+fn reviews_move(world: &mut World, item: &Admitted) {
+    let held = hold::held_id(item);
+    let reviewed = world
+        .held
+        .get(&held)
+        .is_some_and(|held| held.reason == HeldFor::Review);
+    if reviewed {
+        world.arrived.extend([held, item.mutation.id]);
+    }
 }
 
 /// What was answered afresh before its proof came: a request that was under way for long may reach
@@ -54,14 +65,22 @@ pub fn over(world: &mut World, item: &mut Admitted, env: &Env<'_>) -> Option<Ver
             held.item.proof.clone_from(&item.proof);
             let held = held.clone();
             world.effects.held.insert(held_id, Some(held));
+            reviews_move(world, item);
         }
         return None;
     }
     let last = (format!("{FINAL}{}", item.device), n);
     let first = &world.by_number.get(&(item.device.clone(), n))?.verdict;
-    let said = first.was.as_deref().unwrap_or(first).verdict;
-    let turned_away = !said.is_stored() && said != VerdictName::Held;
-    if !turned_away || world.by_number.contains_key(&last) || !item.faults.is_empty() {
+    let said = first.was.as_deref().unwrap_or(first);
+    // What only waited then is refused by the list with its proof as without.
+    let waited = (VerdictName::Held, Some(HeldFor::Missing));
+    let proved = item
+        .proof
+        .as_ref()
+        .map(|proof| (proof.verdict, proof.held_for));
+    let by_list = said.refusal.is_some() && proved == Some(waited);
+    let here = said.verdict.is_stored() || said.verdict == VerdictName::Held;
+    if here || by_list || world.by_number.contains_key(&last) || !item.faults.is_empty() {
         return None;
     }
     if let Some(verdict) = apply::by_content(world, item) {
@@ -91,6 +110,17 @@ pub fn review_instead(world: &mut World, held: Held, rule: &str, env: &Env<'_>) 
     item.waited = true;
     let (n, id) = (item.mutation.n, item.mutation.id);
     to_review(world, &mut item, &words::rejected(n, id, rule), env);
+}
+
+/// What a reviewer lets through. Of what was answered before, only a person turns anything away:
+/// where something is in its way still, it stays before the reviewer.
+pub fn released(world: &mut World, item: &mut Admitted, env: &Env<'_>) -> Verdict {
+    let verdict = apply::decide(world, item, env, true);
+    let by_rule = verdict.verdict == VerdictName::Rejected && verdict.refusal.is_none();
+    match item.proof.is_some() && by_rule {
+        true => to_review(world, item, &verdict, env),
+        false => verdict,
+    }
 }
 
 fn to_review(world: &mut World, item: &mut Admitted, why: &Verdict, env: &Env<'_>) -> Verdict {
@@ -145,7 +175,7 @@ fn waited(world: &mut World, item: &mut Admitted, env: &Env<'_>) -> Verdict {
     let by_pack = verdict.refusal.is_some();
     match verdict.verdict {
         VerdictName::Rejected if !by_pack => to_review(world, item, &verdict, env),
-        VerdictName::Conflict => to_review(world, item, &verdict, env),
+        VerdictName::Conflict | VerdictName::Invalid => to_review(world, item, &verdict, env),
         _ => verdict,
     }
 }

@@ -373,7 +373,8 @@ impl World {
     }
 
     /// Whether an item must wait behind a held one about the same record. An item that has waited
-    /// itself is behind the earlier ones only, or two would wait for each other.
+    /// itself, or comes back after a restore, is behind the earlier ones only, or two would wait for
+    /// each other.
     ///
     /// One waits behind one's own, and behind changes that a reviewer has before them; what others
     /// only try does not stand in the way.
@@ -388,7 +389,8 @@ impl World {
             same && (own || under_review) && !for_this
         };
         let mut about = self.held.values().filter(about);
-        about.any(|held| !item.waited || held.item.arrival() < item.arrival())
+        let late = item.waited || item.proof.is_some();
+        about.any(|held| !late || held.item.arrival() < item.arrival())
     }
 
     /// The refusals of a record, newest last.

@@ -68,10 +68,12 @@ pub async fn exchange(
     if let Some(push) = &ask.push {
         let mut items = admitted(&app, &device, &ask, &push.mutations, received_at)?;
         stamps::prove(&app, &mut items, &push.proofs);
+        let early = stamps::too_early(&app, &mut items, &ask);
         place_strays(&app, &person, &mut items).await?;
         let asked = stamps::asked(&items);
         let (mut pushed, at) = pushed(&app, items).await?;
         stamps::put(&app, &device, &asked, &at, &mut pushed, received_at);
+        pushed.unanswered.extend(early);
         answer.push = Some(pushed);
     }
     answer.durable = app.durable.news(&ask.journal);

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use xiangyi_proto::exchange::{Position, Proof, PushAnswer};
+use xiangyi_proto::exchange::{Exchange, Position, Proof, PushAnswer, Unanswered};
+use xiangyi_proto::problem;
 use xiangyi_proto::time::Millis;
 use xiangyi_sync::digest::Digest;
 use xiangyi_sync::stamp::{self, Whose};
@@ -18,6 +19,20 @@ pub type Asked = HashMap<i64, (i64, Digest)>;
 pub fn asked(items: &[Admitted]) -> Asked {
     let one = |item: &Admitted| (item.mutation.n, (item.shard.0, item.digest));
     items.iter().map(one).collect()
+}
+
+/// Takes those items out that come from before a restore: a phone that does not know of it yet, or
+/// a request that was under way for long. Judged now they would be judged without their proofs.
+pub fn too_early(app: &App, items: &mut Vec<Admitted>, ask: &Exchange) -> Vec<Unanswered> {
+    let early = |item: &mut Admitted| {
+        item.proof.is_none() && app.durable.is_other(item.shard.0, &ask.journal)
+    };
+    let left = items.extract_if(.., early).map(|item| Unanswered {
+        n: item.mutation.n,
+        code: problem::EPOCH_CHANGED.name.to_owned(),
+        retry_ms: 0,
+    });
+    left.collect()
 }
 
 /// Takes those items as answered before whose proof fits; the others are judged as they come.

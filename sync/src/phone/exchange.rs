@@ -8,6 +8,7 @@ use xiangyi_proto::exchange::{
     StreamRef, Unsent,
 };
 use xiangyi_proto::limits::{PUSH_BYTES_MAX, PUSH_ITEMS_MAX};
+use xiangyi_proto::problem;
 use xiangyi_proto::time::DAY_MS;
 use xiangyi_proto::verdict::Verdict;
 
@@ -129,7 +130,9 @@ impl Phone {
                 writes.extend(self.settle(verdict, &stamps, server_time));
             }
             for left in push.unanswered {
-                if let Some(entry) = self.entries.get(&left.n) {
+                // It is well, and goes again with what is told beside it.
+                let changed = left.code == problem::EPOCH_CHANGED.name;
+                if let Some(entry) = self.entries.get(&left.n).filter(|_| !changed) {
                     let mut entry = entry.clone();
                     entry.unanswered += 1;
                     entry.retry_at = wall_ms + left.retry_ms;

@@ -132,9 +132,15 @@ impl Phone {
             .collect()
     }
 
-    /// Where the journal stands, shard by shard.
+    /// What is known of each shard, and where its journal stands.
     pub(super) fn journal(&self) -> BTreeMap<String, JournalAt> {
-        let mut all: BTreeMap<String, JournalAt> = BTreeMap::new();
+        let known = self.epochs.iter();
+        let mut all: BTreeMap<String, JournalAt> = known
+            .map(|(shard, epoch)| {
+                let (epoch, seq) = (*epoch, None);
+                (shard.to_string(), JournalAt { epoch, seq })
+            })
+            .collect();
         for kept in self
             .entries
             .values()

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use xiangyi_proto::exchange::{Answer, ClientBuild, Exchange, Mutation, PhoneClock, Row};
 use xiangyi_proto::kinds::Kind;
 use xiangyi_proto::time::{DAY_MS, MINUTE_MS, Millis};
+use xiangyi_proto::verdict::HeldFor;
 use xiangyi_sync::phone::{Entry, Phone, Place, Write};
 
 use crate::cast::Person;
@@ -30,6 +31,8 @@ pub struct Handset {
     /// Numbers that were seen stored, and those of them that were seen held after that.
     pub stored: BTreeSet<i64>,
     pub held_again: BTreeSet<i64>,
+    /// Numbers that a reviewer had before them.
+    pub reviewed: BTreeSet<i64>,
     /// The cursor before the last one.
     pub earlier: Option<String>,
     skew_ms: i64,
@@ -61,6 +64,7 @@ impl Handset {
             created: BTreeSet::new(),
             stored: BTreeSet::new(),
             held_again: BTreeSet::new(),
+            reviewed: BTreeSet::new(),
             earlier: None,
             skew_ms,
             booted_at: now - 3 * DAY_MS,
@@ -138,6 +142,12 @@ impl Handset {
         let held = entries.filter(|entry| entry.place == Place::Held);
         let again = held.filter(|entry| self.stored.contains(&entry.n));
         self.held_again.extend(again.map(|entry| entry.n));
+        let entries = self.phone.entries.values();
+        let reviewed = entries.filter(|entry| {
+            let kept = entry.kept.as_ref();
+            kept.is_some_and(|kept| kept.proof.held_for == Some(HeldFor::Review))
+        });
+        self.reviewed.extend(reviewed.map(|entry| entry.n));
         if self.phone.cursor != before {
             self.earlier = before;
         }

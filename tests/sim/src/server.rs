@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use xiangyi_proto::exchange::{Exchange, JournalAt, Position, Proof, PushAnswer, Unanswered};
 use xiangyi_proto::ids::Shard;
-use xiangyi_proto::limits::RETRY_MS;
-use xiangyi_proto::time::Millis;
+use xiangyi_proto::limits::{JOURNAL_DAYS, RETRY_MS};
+use xiangyi_proto::time::{DAY_MS, Millis};
 use xiangyi_sync::admit::{self, Sender};
 use xiangyi_sync::apply::Outcome;
 use xiangyi_sync::digest::Digest;
@@ -49,7 +49,8 @@ pub struct Server {
     deep: u32,
     dice: Dice,
     stamps: Stamps,
-    backup: Option<Box<(Store, Ledger)>>,
+    /// With the moment it was made.
+    backup: Option<Box<(Store, Ledger, Millis)>>,
     /// The newest epoch that ever was.
     epoch: i64,
 }
@@ -76,19 +77,22 @@ impl Server {
     }
 
     /// A verified backup of everything.
-    pub fn back_up(&mut self) {
-        self.backup = Some(Box::new((self.core.store.clone(), self.ledger.clone())));
+    pub fn back_up(&mut self, now: Millis) {
+        let (store, ledger) = (self.core.store.clone(), self.ledger.clone());
+        self.backup = Some(Box::new((store, ledger, now)));
         for county in self.core.store.counties.values_mut() {
             county.durable = county.head;
         }
     }
 
-    /// Everything is lost and comes back as the last backup has it; false when there is none.
-    pub fn restore(&mut self) -> bool {
-        let Some(backup) = &self.backup else {
+    /// Everything is lost and comes back as the last backup has it; false when there is none that
+    /// is younger than what phones keep.
+    pub fn restore(&mut self, now: Millis) -> bool {
+        let young = |made: Millis| now - made < (JOURNAL_DAYS - 1) * DAY_MS;
+        let Some(backup) = self.backup.as_ref().filter(|backup| young(backup.2)) else {
             return false;
         };
-        let (store, mut ledger) = (**backup).clone();
+        let (store, mut ledger, _) = (**backup).clone();
         let lost = &self.core.store.counties;
         let last = lost.values().map(|county| county.epoch).max();
         self.epoch = self.epoch.max(last.unwrap_or(1)) + 1;
@@ -318,6 +322,17 @@ impl Server {
             }
             let proofs = exchange.push.as_ref().map(|push| push.proofs.as_slice());
             self.prove(&mut item, proofs.unwrap_or_default());
+            let said = exchange.journal.get(&item.shard.0.to_string());
+            let county = self.core.store.counties.get(&item.shard.0);
+            let other = |said: &&JournalAt| county.is_some_and(|at| at.epoch != said.epoch);
+            if item.proof.is_none() && said.filter(other).is_some() {
+                answer.unanswered.push(Unanswered {
+                    n: item.mutation.n,
+                    code: "epoch-changed".to_owned(),
+                    retry_ms: 0,
+                });
+                continue;
+            }
             if !self.core.store.counties.contains_key(&item.shard.0) {
                 item.shard = self.home(sent.person);
             }

@@ -174,10 +174,10 @@ impl Play {
         if self.options.calm {
             return;
         }
-        if self.dice.chance(50) && self.server.restore() {
+        if self.dice.chance(50) && self.server.restore(self.now) {
             return self.tell("everything is lost and comes back from the backup".to_owned());
         }
-        self.server.back_up();
+        self.server.back_up(self.now);
         self.tell("a backup is made".to_owned());
     }
 

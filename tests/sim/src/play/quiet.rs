@@ -37,7 +37,7 @@ impl Play {
             laws::quiet::law_5_each_in_one_place(&hand.phone, &hand.created)?;
             laws::quiet::law_7_outbox_empties(&hand.phone)?;
             laws::quiet::law_1_nothing_lost(store, &hand.phone)?;
-            laws::quiet::law_1_nothing_turned_away(&hand.phone, &hand.stored, &hand.held_again)?;
+            laws::quiet::law_1_nothing_turned_away(hand)?;
             laws::quiet::law_24_finals_arrive(store, &hand.phone)?;
             let view = store.view(hand.who.name, self.now, None);
             laws::pages::law_10_and_11(&hand.phone, store, &view, &hand.kinds())?;
