@@ -178,7 +178,11 @@ impl Puller {
                 .flat_map(|old| &old.shards)
                 .find(|place| place.shard == view.shard);
             for stream in &view.streams {
-                let stands = place.filter(|place| place.streams.contains(&stream.id));
+                // Numbers of streams mean nothing beyond their epoch: all are read again.
+                let held = |place: &&ShardPlace| {
+                    place.epoch != view.epoch || place.streams.contains(&stream.id)
+                };
+                let stands = place.filter(held);
                 let reading = |lag: Lag| Reading {
                     shard: view.shard,
                     name: stream.name.clone(),
@@ -197,12 +201,6 @@ impl Puller {
                     shard: view.shard,
                     stream: stream.name.clone(),
                 };
-                // Numbers of streams mean nothing beyond their epoch.
-                if place.is_some_and(|place| place.epoch != view.epoch) {
-                    self.answer.reset.push(name);
-                    late.push(reading(from_zero(Mode::Sweep, Vec::new())));
-                    continue;
-                }
                 let Some(place) = stands else {
                     self.answer.enter.push(name);
                     late.push(reading(from_zero(Mode::Backfill, Vec::new())));

@@ -218,6 +218,12 @@ mod tests {
             };
             assert!(!stamps.fits(&whose, &proof), "{whose:?}");
         }
+    }
+
+    #[test]
+    fn nothing_of_an_answer_can_be_altered() {
+        let stamps = Stamps::new(&[1; 32]);
+        let good = proof(&stamps);
         let altered = [
             Proof {
                 verdict: VerdictName::Merged,

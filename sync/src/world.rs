@@ -373,8 +373,8 @@ impl World {
     }
 
     /// Whether an item must wait behind a held one about the same record. An item that has waited
-    /// itself, or comes back after a restore, is behind the earlier ones only, or two would wait for
-    /// each other.
+    /// itself, or comes back after a restore, is behind the earlier ones only, or two would wait
+    /// for each other.
     ///
     /// One waits behind one's own, and behind changes that a reviewer has before them; what others
     /// only try does not stand in the way.

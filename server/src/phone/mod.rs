@@ -364,8 +364,8 @@ impl Handset {
         }
     }
 
-    /// Asks for a registration back that the server lost with a restore, by any answer it was given;
-    /// says whether it is there again.
+    /// Asks for a registration back that the server lost with a restore, by any answer it was
+    /// given; says whether it is there again.
     async fn revive(&mut self, device: &str) -> Result<bool, Trouble> {
         let entries = self.state.entries.values();
         let of = |entry: &&Entry| {

@@ -1,4 +1,4 @@
-//! The journal: what was answered and may still be lost with a server that comes back from a backup.
+//! The journal: what was answered and may still be lost, when a server comes back from a backup.
 //!
 //! An entry stays in it, with the proof of its answer, until that is final and a verified backup
 //! holds it, or for 30 days. When a shard's epoch is another than the one an entry was answered in,
