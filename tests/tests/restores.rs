@@ -5,10 +5,11 @@
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
+use xiangyi_server::accounts::roots::{NAMES, put};
 use xiangyi_server::backup::{make, restore, verify};
 use xiangyi_server::clock::Clock;
 use xiangyi_server::config::Config;
-use xiangyi_server::ticker;
+use xiangyi_server::{private, ticker};
 use xiangyi_tests::actor::{Actor, Phone};
 use xiangyi_tests::engine::Engine;
 use xiangyi_tests::harness::{Harness, START};
@@ -133,8 +134,12 @@ impl County {
         let made = make::make(&self.harness.app, &self.scratch[0].path().join("b"), None).await;
         self.backup = made.expect("a backup").folder;
         let keys = self.scratch[0].path().join("keys");
+        private::folder(&keys).expect("a folder");
         let own = self.harness.config.data.join("keys");
-        restore::copy_keys(&own, &keys).expect("the keys are elsewhere too");
+        for key in NAMES {
+            let key_file = std::fs::read(own.join(key)).expect("a key");
+            put(&keys, key, &key_file).expect("the keys are elsewhere too");
+        }
         self.keys = keys;
     }
 
