@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::exchange::StreamRef;
+use crate::exchange::{Proof, StreamRef};
 use crate::limits::Limits;
 use crate::pack::PackKey;
 use crate::role::Role;
@@ -148,6 +148,18 @@ pub struct SecondFactor {
 #[serde(deny_unknown_fields)]
 pub struct Code {
     pub code: String,
+}
+
+/// `POST /v1/devices`, where a registration was lost with a restore: any answer that it was given.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reregister {
+    pub device: String,
+    /// Where the proof's mutation was answered.
+    pub shard: i64,
+    /// SHA-256 of the mutation as sent, in hexadecimal.
+    pub digest: String,
+    pub proof: Proof,
 }
 
 /// `POST /v1/devices`.

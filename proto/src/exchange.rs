@@ -3,6 +3,8 @@
 //! Absent members mean default or unchanged. Mutations stay raw JSON here, because their digest is
 //! taken over the bytes as sent.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
@@ -10,7 +12,7 @@ use serde_json::{Map, Value};
 use crate::ids::{DeviceId, RecordId, Seq, spelled};
 use crate::kinds::Op;
 use crate::limits::Limits;
-use crate::verdict::Verdict;
+use crate::verdict::{HeldFor, Verdict, VerdictName};
 
 /// The protocol version this build speaks.
 pub const PROTOCOL: u32 = 1;
@@ -30,6 +32,42 @@ pub struct Exchange {
     pub pull: Option<PullAsk>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unsent: Option<Unsent>,
+    /// Where the journal of each shard stands, as text; what is durable is told for these.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub journal: BTreeMap<String, JournalAt>,
+}
+
+/// A place in the order of a shard. Numbers compare only within one epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Position {
+    pub epoch: i64,
+    pub seq: Seq,
+}
+
+/// What a phone keeps of a shard: the epoch it knows, and the first number it still keeps of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JournalAt {
+    pub epoch: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seq: Option<Seq>,
+}
+
+/// What shows that a mutation was answered before: the answer as far as it is bound, and its MAC.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Proof {
+    pub n: i64,
+    /// The answer, of a duplicate what it was.
+    pub verdict: VerdictName,
+    #[serde(default, rename = "for", skip_serializing_if = "Option::is_none")]
+    pub held_for: Option<HeldFor>,
+    /// `derived.state` of the answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
+    pub epoch: i64,
+    pub seq: Seq,
+    /// `server_time` of the answer.
+    pub at: i64,
+    pub mac: String,
 }
 
 /// Which client speaks, and the schemas it knows per kind.
@@ -40,7 +78,7 @@ pub struct ClientBuild {
     #[serde(default)]
     pub build: i64,
     #[serde(default)]
-    pub schemas: std::collections::BTreeMap<String, u32>,
+    pub schemas: BTreeMap<String, u32>,
 }
 
 /// The phone's clocks at the moment of sending.
@@ -66,6 +104,9 @@ pub struct Push {
     #[serde(default)]
     pub saved_below: i64,
     pub mutations: Vec<Box<RawValue>>,
+    /// Of those mutations that an earlier epoch has answered.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub proofs: Vec<Proof>,
 }
 
 /// One mutation.
@@ -157,9 +198,9 @@ pub struct Answer {
     pub push: Option<PushAnswer>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pull: Option<PullAnswer>,
-    /// Per shard, the position up to which a backup has been synced.
-    #[serde(default, skip_serializing_if = "std::collections::BTreeMap::is_empty")]
-    pub durable: std::collections::BTreeMap<String, Seq>,
+    /// Of shards in `journal`: the epoch now, and up to where a verified backup holds it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub durable: BTreeMap<String, Position>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limits: Option<Limits>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -180,6 +221,9 @@ pub struct PushAnswer {
     pub verdicts: Vec<Verdict>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unanswered: Vec<Unanswered>,
+    /// Per shard that answered, as text: its epoch, and where it stood after the commit.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub stamps: BTreeMap<String, Position>,
 }
 
 /// An item that could not be judged now; the phone keeps it and sends it alone later.
@@ -202,6 +246,10 @@ pub struct PullAnswer {
     pub enter: Vec<StreamRef>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub leave: Vec<StreamRef>,
+    /// Shards that answer in another epoch: all their streams that are in neither `enter` nor
+    /// `reset` have left.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub anew: Vec<i64>,
     /// Mark every row of the stream; rows that do not come again by `swept` go.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reset: Vec<StreamRef>,

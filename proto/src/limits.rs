@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+/// Days that a phone keeps what no backup holds yet, to send it again after a restore.
+pub const JOURNAL_DAYS: i64 = 30;
 /// Mutations in one push: a worker's week (6 contacts a day × 5 days × 3 records, rounded up)
 /// twice over.
 pub const PUSH_ITEMS_MAX: usize = 200;

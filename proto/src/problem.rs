@@ -76,6 +76,8 @@ codes! {
         "尝试太频繁，请稍等再试。" "Too many tries. Wait a little and try again.";
     HELD_FULL "held-full" 429 true
         "您有太多记录还在等待处理，这条先留在手机上，等前面的有了结果会再发送。" "Too many of your records still wait for an answer. This one stays on the phone and is sent again when some have ended.";
+    EPOCH_CHANGED "epoch-changed" 409 true
+        "服务器从备份恢复过，请把之后的记录连同凭证再发一次。" "The server came back from a backup. Send what was answered since once more, with its proofs.";
     SIGN_IN_FAILED "sign-in-failed" 401 false
         "电话号码或密码不对，请检查后再试。" "The telephone number or the password is not right. Check them and try again.";
     REFRESH_REUSED "refresh-reused" 401 false

@@ -114,6 +114,12 @@ pub struct Verdict {
     pub errors: Vec<FieldError>,
     #[serde(default, rename = "for", skip_serializing_if = "Option::is_none")]
     pub held_for: Option<HeldFor>,
+    /// It was answered in an earlier epoch and let in by its proof.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub restored: bool,
+    /// Binds the answer to whom it was given; never stored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mac: Option<String>,
 }
 
 impl Verdict {
@@ -140,6 +146,8 @@ impl Verdict {
             instead: Vec::new(),
             errors: Vec::new(),
             held_for: None,
+            restored: false,
+            mac: None,
         }
     }
 

@@ -7,6 +7,7 @@ use std::sync::{Arc, RwLock};
 use xiangyi_proto::kinds::Kind;
 use xiangyi_proto::time::TimeQuality;
 use xiangyi_sync::policy::PackSet;
+use xiangyi_sync::stamp::Stamps;
 use xiangyi_sync::world::Record;
 
 use crate::accounts::addresses::Addresses;
@@ -18,6 +19,7 @@ use crate::blobs::Blobs;
 use crate::cards::board::Board;
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError, Public};
+use crate::durable::Durable;
 use crate::entropy::Entropy;
 use crate::heard::Heard;
 use crate::law::{self, Law};
@@ -30,7 +32,7 @@ use crate::rates::Asked;
 use crate::regions::{self, Regions};
 use crate::store::dialect::Shape;
 use crate::store::shards::StreamIds;
-use crate::store::{Db, StoreError, keys};
+use crate::store::{Db, StoreError, keys, shards};
 use crate::webhooks::Webhooks;
 use crate::wechat::WeChat;
 use crate::writer::{Shared, Writer};
@@ -48,6 +50,8 @@ pub struct Parts {
     pub writer: Writer,
     pub live: Live,
     pub heard: Heard,
+    pub durable: Durable,
+    pub stamps: Stamps,
     pub law: Law,
     pub tokens: Tokens,
     pub passwords: Passwords,
@@ -99,6 +103,7 @@ impl App {
         prepare(&db, config, &law).await?;
         let sealer = Sealer::new(&roots);
         confirm_keys(&db, &sealer, &entropy).await?;
+        let stamps = Stamps::new(&sealer.derived("stamps"));
         let wechat = WeChat::open(&config.wechat, clock.clone())?;
         let cannot_write = Arc::new(AtomicBool::new(false));
         let live = Live::default();
@@ -122,6 +127,8 @@ impl App {
             writer: Writer::new(shared),
             live,
             heard: Heard::default(),
+            durable: Durable::default(),
+            stamps,
             law,
             tokens: Tokens::new(&roots),
             passwords: Passwords::default(),
@@ -140,6 +147,8 @@ impl App {
             cannot_write,
             secure_cookies: !config.listen.ip().is_loopback(),
         }));
+        app.durable
+            .keep(&shards::heads(&mut app.db.glance().await?).await?);
         regions::load(&app).await?;
         if !(config.demo && config.without_packs) {
             law::start(&app).await?;

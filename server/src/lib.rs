@@ -14,6 +14,7 @@ pub mod cards;
 pub mod clock;
 pub mod commands;
 pub mod config;
+pub mod durable;
 pub mod entropy;
 pub mod heard;
 pub mod import;

@@ -63,7 +63,9 @@ async fn try_to_write(app: &App) {
 /// When the database does not answer.
 pub async fn look_for_others(app: &App) -> Result<(), StoreError> {
     let mut tx = app.db.glance().await?;
-    for head in shards::heads(&mut tx).await? {
+    let heads = shards::heads(&mut tx).await?;
+    app.durable.keep(&heads);
+    for head in heads {
         app.live.look(Shard(head.id), head.head_seq);
     }
     drop(tx);

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use tokio::sync::{mpsc, oneshot};
+use xiangyi_proto::exchange::Position;
 use xiangyi_proto::ids::{PersonId, RecordId, Seq, Shard};
 use xiangyi_proto::limits::COMMIT_ITEMS_MAX;
 use xiangyi_proto::time::Millis;
@@ -86,7 +87,8 @@ pub enum Work {
 /// What came of it.
 #[derive(Debug)]
 pub enum Done {
-    Outcomes(Vec<Outcome>),
+    /// With where the shard stood after the commit.
+    Outcomes(Vec<Outcome>, Position),
     Forked,
     Nothing,
 }
@@ -360,7 +362,12 @@ async fn in_shard(
     let applied = std::panic::catch_unwind(AssertUnwindSafe(|| {
         decide(&mut world, works, &mut items, env)
     }));
-    let done = applied.map_err(|_| Fault::Panic)?;
+    let mut done = applied.map_err(|_| Fault::Panic)?;
+    for done in &mut done {
+        if let Done::Outcomes(_, at) = done {
+            (at.epoch, at.seq) = (counter.epoch, world.head);
+        }
+    }
     let saved = stored(shared, tx, &world, &counter, env.now).await?;
     Ok((done, saved, (counter.head_seq, world.head)))
 }
@@ -461,7 +468,9 @@ fn decide(world: &mut World, works: &[&Work], items: &mut [Admitted], env: &Env<
                     Done::Forked
                 } else {
                     let outcome = |item: &mut Admitted| apply::apply(world, item, env);
-                    Done::Outcomes(mine.iter_mut().map(outcome).collect())
+                    let outcomes = mine.iter_mut().map(outcome).collect();
+                    // Where the shard stands then is known when all is decided.
+                    Done::Outcomes(outcomes, Position { epoch: 0, seq: 0 })
                 }
             }
             Work::Timers(due) => {

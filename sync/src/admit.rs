@@ -109,6 +109,7 @@ fn admitted(
         also: Vec::new(),
         released: false,
         revoked: false,
+        proof: None,
         faults: Vec::new(),
         judgement: None,
         danger: Vec::new(),

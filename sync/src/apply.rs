@@ -12,7 +12,7 @@ use xiangyi_proto::verdict::{Verdict, VerdictName};
 
 use crate::effects::LogWrite;
 use crate::world::{Admitted, Env, Record, World};
-use crate::{decide, digest, hold, incident, kinds, merge, review, slots, words};
+use crate::{decide, digest, hold, incident, kinds, merge, restore, review, slots, words};
 
 /// What became of an item.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,6 +47,10 @@ pub fn apply(world: &mut World, item: &mut Admitted, env: &Env<'_>) -> Outcome {
     if let Some(past) = world.by_number.get(&number) {
         if past.digest != item.digest {
             return Outcome::Forked;
+        }
+        if let Some(verdict) = restore::over(world, item, env) {
+            hold::settle(world, env);
+            return Outcome::Verdict(Box::new(verdict));
         }
         return Outcome::Verdict(Box::new(repeated(world, item)));
     }
@@ -124,13 +128,15 @@ fn duplicate(item: &Admitted, was: Option<Verdict>) -> Verdict {
 }
 
 fn decide_fresh(world: &mut World, item: &mut Admitted, env: &Env<'_>) -> Verdict {
-    if !item.faults.is_empty() {
+    let is_stray = restore::is_stray(item);
+    if !item.faults.is_empty() && !is_stray {
         return invalid(item);
     }
     if let Some(verdict) = by_content(world, item) {
         return verdict;
     }
-    decide(world, item, env, false)
+    // Without a proof this is judging it.
+    restore::decide(world, item, env)
 }
 
 fn invalid(item: &mut Admitted) -> Verdict {
@@ -141,14 +147,16 @@ fn invalid(item: &mut Admitted) -> Verdict {
 
 /// The same content under another number is a duplicate, unless it was turned away for reasons
 /// that may have passed.
-fn by_content(world: &mut World, item: &Admitted) -> Option<Verdict> {
+pub fn by_content(world: &mut World, item: &Admitted) -> Option<Verdict> {
     if item.mutation.op == Op::Appeal {
         return None;
     }
     let key = (item.mutation.id, item.content);
     let (device, n) = world.by_content.get(&key)?.clone();
     let past = world.answer(&device, n)?;
-    if !stands(&past.verdict) {
+    // What was let in before a restore is not refused because it came too early after it.
+    let refused = past.verdict.verdict == VerdictName::Rejected;
+    if !stands(&past.verdict) || refused && item.proof.is_some() {
         forget(world, item.mutation.id, item.content);
         return None;
     }
@@ -166,6 +174,8 @@ fn follow(world: &mut World, item: &Admitted, first: &(String, i64)) {
     };
     if let Some(held) = world.held.values_mut().find(same) {
         held.item.also.push((item.device.clone(), item.mutation.n));
+        // The same words of the same person: what was let in before is not refused as the other.
+        held.item.proof = held.item.proof.take().or_else(|| item.proof.clone());
         world.effects.held.insert(held.id, Some(held.clone()));
     }
 }
@@ -227,14 +237,15 @@ fn words_of(rule: &str) -> Verdict {
     words::rejected(0, RecordId::nil(), rule)
 }
 
-enum Scope {
+/// Whether a grant allows an operation.
+pub enum Scope {
     Open,
     Ended,
     Closed,
 }
 
 /// Whether a grant allows the operation: now, at the act, or within the hours after its end.
-fn scope(world: &World, item: &Admitted, kind: Kind) -> Scope {
+pub fn scope(world: &World, item: &Admitted, kind: Kind) -> Scope {
     let mutation = &item.mutation;
     let may = kind.spec().may.iter().find(|may| may.op == mutation.op);
     let roles = may.map_or(&[][..], |may| may.roles);

@@ -11,7 +11,7 @@ use xiangyi_proto::verdict::{HeldFor, Verdict, VerdictName};
 
 use crate::effects::FINAL;
 use crate::world::{Admitted, Env, Held, World};
-use crate::{admit, apply, digest, words};
+use crate::{admit, apply, digest, restore, words};
 
 /// Whether one more item of this device may be held. What speaks of danger always may, and so may
 /// what was held before.
@@ -274,8 +274,10 @@ pub fn rejudge(
     item.waited = true;
     item.released |= reviewed;
     admit::judge(&mut item, env.packs);
-    let released = item.released;
-    let mut verdict = apply::decide(world, &mut item, env, released);
+    let mut verdict = match item.released {
+        true => restore::released(world, &mut item, env),
+        false => restore::decide(world, &mut item, env),
+    };
     if let Some(Release { rule, reason }) = release.filter(|_| verdict.verdict.is_stored()) {
         verdict = words::because(verdict, rule, reason);
     }
@@ -293,6 +295,9 @@ pub fn end(world: &mut World, id: RecordId, rule: &str, env: &Env<'_>) {
     let Some(held) = take(world, id, env) else {
         return;
     };
+    if held.item.proof.is_some() {
+        return restore::review_instead(world, held, rule, env);
+    }
     let verdict = words::rejected(held.item.mutation.n, held.item.mutation.id, rule);
     apply::forget(world, held.item.mutation.id, held.item.content);
     finalise(world, &held.item, &verdict, env);

@@ -134,6 +134,14 @@ impl Puller {
             .flat_map(|view| view.streams.iter().map(|stream| (view.shard, stream.id)))
             .collect();
         for place in self.old.iter().flat_map(|old| &old.shards) {
+            let view = self.shards.iter().find(|view| view.shard == place.shard);
+            // Of a shard of which nothing is left nobody can say in which epoch it answers.
+            if view.is_none_or(|view| view.epoch != place.epoch) {
+                self.answer.anew.push(place.shard);
+            }
+            if view.is_some_and(|view| view.epoch != place.epoch) {
+                continue;
+            }
             for id in &place.streams {
                 if !here.contains(&(place.shard, *id))
                     && let Some(stream) = name_of(place.shard, *id)
@@ -170,7 +178,11 @@ impl Puller {
                 .flat_map(|old| &old.shards)
                 .find(|place| place.shard == view.shard);
             for stream in &view.streams {
-                let stands = place.filter(|place| place.streams.contains(&stream.id));
+                // Numbers of streams mean nothing beyond their epoch: all are read again.
+                let held = |place: &&ShardPlace| {
+                    place.epoch != view.epoch || place.streams.contains(&stream.id)
+                };
+                let stands = place.filter(held);
                 let reading = |lag: Lag| Reading {
                     shard: view.shard,
                     name: stream.name.clone(),
@@ -325,6 +337,7 @@ impl Puller {
             || self.answer.more
             || !(self.answer.enter.is_empty()
                 && self.answer.leave.is_empty()
+                && self.answer.anew.is_empty()
                 && self.answer.reset.is_empty()
                 && self.answer.swept.is_empty());
         if told || self.old.as_ref().is_none_or(|old| is_stale(old, &cursor)) {

@@ -161,13 +161,19 @@ impl World {
         let Some(kind) = item.kind else { return };
         wants.numbers.insert((item.device.clone(), mutation.n));
         // What is not well formed is only answered, and its words are no keys.
-        if !item.faults.is_empty() {
+        if !item.faults.is_empty() && !crate::restore::is_stray(item) {
             return;
         }
         wants.contents.insert((mutation.id, item.content));
         wants.grants.insert(item.person.clone());
         wants.records.insert(mutation.id);
         wants.held.insert(mutation.id);
+        if item.proof.is_some() {
+            // Reviews of it may wait for it, and it may be held once more.
+            let held = crate::hold::held_id(item);
+            wants.held.insert(held);
+            wants.records.insert(held);
+        }
         wants.held_by.insert(item.device.clone());
         wants.refusals_of.insert(mutation.id);
         wants.records.extend(mutation.needs.iter().copied());

@@ -22,6 +22,12 @@ const WORDS: &[(&str, &str, &str)] = &[
          it. Go on with a phone that is registered.",
     ),
     (
+        "restored",
+        "服务器从备份恢复之前已经收下这条记录。现在与别处有出入，已交审核，不会丢失。",
+        "The server had taken this before it came back from a backup. Something is in its way now; \
+         a reviewer sees to it and nothing is lost.",
+    ),
+    (
         "waits-for-record",
         "它提到的另一条记录还没有到达，已先存好；那条到达后会自动处理。",
         "It names a record that has not arrived yet. It is stored and goes on by itself then.",

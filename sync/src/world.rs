@@ -11,7 +11,7 @@ use xiangyi_proto::ids::{DeviceId, PersonId, RecordId, Seq, Shard};
 use xiangyi_proto::kinds::Kind;
 use xiangyi_proto::role::Role;
 use xiangyi_proto::time::{Millis, TimeQuality};
-use xiangyi_proto::verdict::{FieldError, HeldFor, Verdict};
+use xiangyi_proto::verdict::{FieldError, HeldFor, Verdict, VerdictName};
 
 use crate::digest::Digest;
 use crate::effects::Effects;
@@ -60,6 +60,9 @@ pub struct Admitted {
     /// Its device was revoked: what it still sends goes before a reviewer.
     #[serde(default)]
     pub revoked: bool,
+    /// It was answered in an epoch before a restore.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proof: Option<Proved>,
     #[serde(skip)]
     pub faults: Vec<FieldError>,
     #[serde(skip)]
@@ -69,6 +72,15 @@ pub struct Admitted {
     /// Its JSON as it came, where danger was heard in it: an incident keeps it.
     #[serde(skip)]
     pub sent: String,
+}
+
+/// What an earlier epoch answered to an item, as its stamp shows.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Proved {
+    pub verdict: VerdictName,
+    pub held_for: Option<HeldFor>,
+    /// `derived.state` of the answer, or nothing.
+    pub state: String,
 }
 
 impl Admitted {
@@ -361,18 +373,24 @@ impl World {
     }
 
     /// Whether an item must wait behind a held one about the same record. An item that has waited
-    /// itself is behind the earlier ones only, or two would wait for each other.
+    /// itself, or comes back after a restore, is behind the earlier ones only, or two would wait
+    /// for each other.
     ///
     /// One waits behind one's own, and behind changes that a reviewer has before them; what others
     /// only try does not stand in the way.
     pub fn is_behind_held(&self, item: &Admitted) -> bool {
         let about = |held: &&Held| {
             let own = held.item.person == item.person;
-            let under_review = held.reason == HeldFor::Review && !hold::makes_record(&held.item);
-            held.item.mutation.id == item.mutation.id && (own || under_review)
+            let makes = hold::makes_record(&held.item);
+            let under_review = held.reason == HeldFor::Review && !makes;
+            // Steps of a record that is not here yet wait for whatever makes it.
+            let for_this = held.reason == HeldFor::Missing && !makes && hold::makes_record(item);
+            let same = held.item.mutation.id == item.mutation.id;
+            same && (own || under_review) && !for_this
         };
         let mut about = self.held.values().filter(about);
-        about.any(|held| !item.waited || held.item.arrival() < item.arrival())
+        let late = item.waited || item.proof.is_some();
+        about.any(|held| !late || held.item.arrival() < item.arrival())
     }
 
     /// The refusals of a record, newest last.

@@ -18,6 +18,7 @@ fn entry(n: i64, retry_at: i64) -> Entry {
         verdict: None,
         unanswered: 1,
         retry_at,
+        kept: None,
     }
 }
 

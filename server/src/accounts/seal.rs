@@ -171,6 +171,15 @@ impl Sealer {
         }
     }
 
+    /// A key of its own for one use, which follows from the root that is never changed.
+    ///
+    /// # Panics
+    /// Never: the hash has 32 bytes.
+    pub fn derived(&self, what: &str) -> [u8; 32] {
+        let key = self.index("key", what);
+        key.try_into().expect("SHA-256 has 32 bytes")
+    }
+
     /// The keyed hash under which something secret is found again, such as a telephone.
     pub fn index(&self, what: &str, value: &str) -> Vec<u8> {
         let mut mac = <Hmac<Sha256> as Mac>::new_from_slice(&self.0.index)

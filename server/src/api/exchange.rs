@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use xiangyi_proto::exchange::{
-    Answer, Exchange, Next, PROTOCOL, PullAsk, PushAnswer, Unanswered, Unsent,
+    Answer, Exchange, Next, PROTOCOL, Position, PullAsk, PushAnswer, Unanswered, Unsent,
 };
 use xiangyi_proto::ids::Shard;
 use xiangyi_proto::limits::{
@@ -23,8 +23,8 @@ use xiangyi_sync::cursor::Cursor;
 use xiangyi_sync::echo;
 use xiangyi_sync::world::{Admitted, Granted};
 
-use super::body;
 use super::today::HUB;
+use super::{body, stamps};
 use crate::app::App;
 use crate::caller::{Caller, Signed};
 use crate::live::Ring;
@@ -74,9 +74,16 @@ pub async fn exchange(
     };
     if let Some(push) = &ask.push {
         let mut items = admitted(&app, &device, &ask, &push.mutations, received_at)?;
+        stamps::prove(&app, &mut items, &push.proofs);
+        let early = stamps::too_early(&app, &mut items, &ask);
         place_strays(&app, &person, &mut items).await?;
-        answer.push = Some(pushed(&app, items).await?);
+        let asked = stamps::asked(&items);
+        let (mut pushed, at) = pushed(&app, items).await?;
+        stamps::put(&app, &device, &asked, &at, &mut pushed, received_at);
+        pushed.unanswered.extend(early);
+        answer.push = Some(pushed);
     }
+    answer.durable = app.durable.news(&ask.journal);
     heard(&app, &device, &ask, received_at);
     if ask.pull.is_some() {
         pulled(&app, &ask, &device, &mut answer).await?;
@@ -146,18 +153,29 @@ async fn place_strays(app: &App, person: &str, items: &mut [Admitted]) -> Result
 }
 
 /// Writes items shard by shard; a shard that cannot commit leaves its items unanswered.
-async fn pushed(app: &App, items: Vec<Admitted>) -> Result<PushAnswer, ApiError> {
+async fn pushed(
+    app: &App,
+    items: Vec<Admitted>,
+) -> Result<(PushAnswer, BTreeMap<i64, Position>), ApiError> {
     let order: Vec<i64> = items.iter().map(|item| item.mutation.n).collect();
     let mut by_shard: BTreeMap<Shard, Vec<Admitted>> = BTreeMap::new();
     for item in items {
         by_shard.entry(item.shard).or_default().push(item);
     }
     let mut answer = PushAnswer::default();
+    let mut stamps = BTreeMap::new();
     let shards = by_shard.into_iter().map(|(shard, items)| async move {
         let numbers: Vec<i64> = items.iter().map(|item| item.mutation.n).collect();
-        (numbers, app.writer.write(shard, Work::Items(items)).await)
+        let parts = app.writer.write(shard, Work::Items(items)).await;
+        (shard, numbers, parts)
     });
-    for (numbers, parts) in futures::future::join_all(shards).await {
+    for (shard, numbers, parts) in futures::future::join_all(shards).await {
+        // Of parts the last is the farthest.
+        let last = parts.iter().rev().find_map(|part| match part {
+            Ok(Done::Outcomes(_, at)) => Some(*at),
+            _ => None,
+        });
+        stamps.extend(last.map(|at| (shard.0, at)));
         gather(numbers, parts, &mut answer)?;
     }
     if answer.verdicts.is_empty()
@@ -175,7 +193,7 @@ async fn pushed(app: &App, items: Vec<Admitted>) -> Result<PushAnswer, ApiError>
         let name = verdict.verdict.name();
         metrics::counter!("xiangyi_push_items_total", "verdict" => name).increment(1);
     }
-    Ok(answer)
+    Ok((answer, stamps))
 }
 
 fn gather(
@@ -189,7 +207,7 @@ fn gather(
     for part in parts {
         match part {
             Ok(Done::Forked) => return Err(ApiError::new(problem::DEVICE_FORKED)),
-            Ok(Done::Outcomes(outcomes)) => {
+            Ok(Done::Outcomes(outcomes, _)) => {
                 for outcome in outcomes {
                     match outcome {
                         Outcome::Verdict(verdict) => {
@@ -281,7 +299,6 @@ async fn pulled(
         .collect::<Vec<_>>();
     let because = (reads::DELIVERED, app.clock.now());
     reads::note(&app.db, &app.entropy, person, because, &restricted).await?;
-    answer.durable = view.durable;
     if pull.cursor.is_none() {
         answer.limits = Some(LIMITS);
         answer.next = Some(Next {

@@ -23,6 +23,7 @@ pub mod records;
 pub mod reports;
 pub mod sessions;
 pub mod small;
+mod stamps;
 pub mod timeline;
 pub mod today;
 pub mod units;

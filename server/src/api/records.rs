@@ -441,7 +441,7 @@ async fn write(
     let shard = item.shard;
     let mut parts = app.writer.write(shard, Work::Items(vec![item])).await;
     match parts.pop() {
-        Some(Ok(Done::Outcomes(mut outcomes))) => match outcomes.pop() {
+        Some(Ok(Done::Outcomes(mut outcomes, _))) => match outcomes.pop() {
             Some(Outcome::Verdict(verdict)) => answered(*verdict, op),
             Some(Outcome::KeyReused) => Err(ApiError::new(problem::KEY_REUSED)),
             Some(Outcome::NoRoom(_)) => Err(ApiError::new(problem::HELD_FULL).retry(RETRY_MS)),

@@ -16,7 +16,7 @@ use super::{
 use crate::app::{App, StartError};
 use crate::blobs::Key;
 use crate::private;
-use crate::store::{Db, audit, copy};
+use crate::store::{Db, audit, copy, shards};
 
 /// A backup that was made.
 #[derive(Debug, Clone)]
@@ -54,8 +54,9 @@ pub async fn make(app: &App, to: &Path, keep: Option<usize>) -> Result<Made, Sta
         Ok(_) => verify::database(&copy, &app.sealer).await,
         Err(_) => Ok(Vec::new()),
     };
+    let held = held_by(&copy).await;
     copy.close().await;
-    let (photos, copied) = photos?;
+    let (held, (photos, copied)) = (held?, photos?);
     let faults = faults?;
     let manifest = Manifest {
         format: FORMAT,
@@ -85,6 +86,10 @@ pub async fn make(app: &App, to: &Path, keep: Option<usize>) -> Result<Made, Sta
     let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
     let mut tx = app.db.write().await?;
     audit::note_backup(&mut tx, made_at, [bytes, manifest.rows(), photos]).await?;
+    // Everything is on the disk and checked: phones need not keep it any longer.
+    for head in held {
+        shards::hold(&mut tx, &head).await?;
+    }
     tx.commit().await?;
     if let Some(keep) = keep {
         thin_out(to, keep)?;
@@ -107,6 +112,11 @@ fn put_aside(to: &Path, under_way: &Path, kept: &Path) -> io::Result<()> {
     }
     fs::rename(under_way, kept)?;
     File::open(to)?.sync_all()
+}
+
+/// Where the shards of the copy stand: up to there the backup holds them.
+async fn held_by(copy: &Db) -> Result<Vec<shards::ShardRow>, StartError> {
+    Ok(shards::heads(&mut copy.read().await?).await?)
 }
 
 /// What a crash left of an earlier backup.

@@ -31,7 +31,9 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
-use xiangyi_proto::account::{PersonCard, Refresh, Registered, RoleAt, SignIn, SignedIn};
+use xiangyi_proto::account::{
+    PersonCard, Refresh, Registered, Reregister, RoleAt, SignIn, SignedIn,
+};
 use xiangyi_proto::exchange::{Mutation, PhoneClock};
 use xiangyi_proto::problem;
 use xiangyi_sync::phone::{Entry, Phone, Place, Write};
@@ -362,6 +364,31 @@ impl Handset {
         }
     }
 
+    /// Asks for a registration back that the server lost with a restore, by any answer it was
+    /// given; says whether it is there again.
+    async fn revive(&mut self, device: &str) -> Result<bool, Trouble> {
+        let entries = self.state.entries.values();
+        let of = |entry: &&Entry| {
+            let kept = entry.kept.as_ref();
+            kept.is_some_and(|kept| kept.device == device)
+        };
+        let ask = entries.rev().find(of).and_then(|entry| {
+            let kept = entry.kept.as_ref()?;
+            Some(Reregister {
+                device: device.to_owned(),
+                shard: kept.shard,
+                digest: hex::encode(xiangyi_sync::digest::as_sent(&entry.raw)),
+                proof: kept.proof.clone(),
+            })
+        });
+        let Some(ask) = ask else {
+            return Ok(false);
+        };
+        let reply = self.call(&Ask::json("/v1/devices", &ask)).await?;
+        let registered: Registered = reply.json()?;
+        Ok(registered.device == device)
+    }
+
     /// Registers this phone anew; what still waits gets new numbers.
     async fn register(&mut self) -> Result<(), Trouble> {
         let reply = self.call(&Ask::post("/v1/devices", Vec::new())).await?;
@@ -466,6 +493,7 @@ impl Handset {
                 verdict: None,
                 unanswered: 0,
                 retry_at: 0,
+                kept: None,
             });
         }
         if let Some((record, unit)) = about {

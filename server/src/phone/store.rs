@@ -58,6 +58,13 @@ const PUT_FAULT: &str = "INSERT INTO photo_fault (sha256, words) VALUES ($1, $2)
 const COUNT_MISMATCH: &str = "INSERT INTO meta (key, value) VALUES ('mismatches', '1') \
      ON CONFLICT (key) DO UPDATE SET value = CAST(CAST(value AS INTEGER) + 1 AS TEXT)";
 
+const HOLD_STREAM: &str = "INSERT INTO stream (shard, name) VALUES ($1, $2) ON CONFLICT DO NOTHING";
+const FORGET: &str = "UPDATE entry SET json = json_remove(json, '$.kept') WHERE n = $1";
+const OFFER_AGAIN: &str = "UPDATE photo SET state = 'waiting', upload = NULL \
+     WHERE state = 'here' AND unit LIKE $1";
+/// Before a shard: the key of its epoch.
+const EPOCH: &str = "epoch:";
+
 /// Key of the note that the person's posts are to be asked for.
 pub const ASK_WHO: &str = "ask_who";
 
@@ -161,6 +168,7 @@ impl Store {
             next_n: number("next_n").unwrap_or(1),
             cursor: meta.get("cursor").cloned(),
             offset_ms: number("offset_ms"),
+            epochs: meta.iter().filter_map(epoch_of).collect(),
             mismatches: u32::try_from(number("mismatches").unwrap_or(0)).unwrap_or(u32::MAX),
             ..Phone::default()
         };
@@ -325,6 +333,11 @@ impl Store {
     }
 }
 
+fn epoch_of((key, value): (&String, &String)) -> Option<(i64, i64)> {
+    let shard = key.strip_prefix(EPOCH)?;
+    Some((shard.parse().ok()?, value.parse().ok()?))
+}
+
 async fn put(tx: &mut Tx, key: &str, value: &str) -> Result<(), sqlx::Error> {
     query(PUT).bind(key).bind(value).execute(&mut **tx).await?;
     Ok(())
@@ -339,7 +352,9 @@ async fn put_entry(tx: &mut Tx, entry: &Entry) -> Result<(), sqlx::Error> {
 
 async fn keep_one(tx: &mut Tx, write: &Write) -> Result<(), sqlx::Error> {
     match write {
-        Write::Entry(entry) => put_entry(tx, entry).await,
+        Write::Entry(entry) | Write::Again(entry) => put_entry(tx, entry).await,
+        Write::Forget(n) => run(tx, query(FORGET).bind(*n)).await,
+        Write::Epoch(shard, epoch) => new_epoch(tx, *shard, *epoch).await,
         Write::Cursor(Some(cursor)) => put(tx, "cursor", cursor).await,
         Write::Cursor(None) => run(tx, query("DELETE FROM meta WHERE key = 'cursor'")).await,
         Write::Enter(stream) => {
@@ -349,8 +364,7 @@ async fn keep_one(tx: &mut Tx, write: &Write) -> Result<(), sqlx::Error> {
                 stream,
             )
             .await?;
-            let text = "INSERT INTO stream (shard, name) VALUES ($1, $2) ON CONFLICT DO NOTHING";
-            of_stream(tx, text, stream).await
+            of_stream(tx, HOLD_STREAM, stream).await
         }
         Write::Leave(stream) => {
             of_stream(
@@ -367,6 +381,7 @@ async fn keep_one(tx: &mut Tx, write: &Write) -> Result<(), sqlx::Error> {
             .await
         }
         Write::Mark(stream) => {
+            of_stream(tx, HOLD_STREAM, stream).await?;
             let text = "UPDATE row SET marked = 1 WHERE shard = $1 AND stream = $2";
             of_stream(tx, text, stream).await
         }
@@ -387,6 +402,17 @@ async fn keep_one(tx: &mut Tx, write: &Write) -> Result<(), sqlx::Error> {
         Write::Offset(offset_ms) => put(tx, "offset_ms", &offset_ms.to_string()).await,
         Write::Mismatch => run(tx, query(COUNT_MISMATCH)).await,
     }
+}
+
+/// A shard that came back from a backup may have lost photographs too: each is offered once more,
+/// and the server says which it has.
+async fn new_epoch(tx: &mut Tx, shard: i64, epoch: i64) -> Result<(), sqlx::Error> {
+    let key = format!("{EPOCH}{shard}");
+    let known = query_scalar::<_, String>("SELECT value FROM meta WHERE key = $1").bind(&key);
+    if known.fetch_optional(&mut **tx).await?.is_some() {
+        run(tx, query(OFFER_AGAIN).bind(format!("{shard}%"))).await?;
+    }
+    put(tx, &key, &epoch.to_string()).await
 }
 
 async fn of_stream(tx: &mut Tx, text: &'static str, stream: &StreamRef) -> Result<(), sqlx::Error> {
@@ -417,6 +443,7 @@ mod tests {
             verdict: None,
             unanswered: 0,
             retry_at: 0,
+            kept: None,
         }
     }
 

@@ -12,8 +12,7 @@ use xiangyi_proto::exchange::{Answer, ClientBuild, Exchange};
 use xiangyi_proto::kinds::Kind;
 use xiangyi_proto::limits::{PAGE_BYTES_MAX, PUSH_ITEMS_MAX};
 use xiangyi_proto::problem::{self, Problem};
-use xiangyi_proto::time::DAY_MS;
-use xiangyi_sync::phone::{Entry, Phone, Place, Write};
+use xiangyi_sync::phone::{Entry, Phone, Write};
 
 use super::http::Ask;
 use super::{Handset, Trouble, turn};
@@ -99,6 +98,9 @@ impl Handset {
 
     /// One exchange; says whether another is due.
     async fn round(&mut self, told: &mut Told) -> Result<bool, Trouble> {
+        if self.for_former(told).await? {
+            return Ok(true);
+        }
         let photos = self.photos_waiting().await?;
         let ask = asked(self.state(), self.phone_clock(), photos);
         let json = serde_json::to_vec(&ask).expect("an exchange is JSON");
@@ -115,6 +117,26 @@ impl Handset {
         self.take(answer, told).await
     }
 
+    /// Sends what a former registration of this phone was answered and a restore has lost, in its
+    /// name; says whether there was any.
+    async fn for_former(&mut self, told: &mut Told) -> Result<bool, Trouble> {
+        let Some(former) = self.state.former(self.wall_ms()).map(str::to_owned) else {
+            return Ok(false);
+        };
+        let clock = self.phone_clock();
+        let ask = self.state.request_as(&former, clock, build());
+        let json = serde_json::to_vec(&ask).expect("an exchange is JSON");
+        match self.exchange(&json).await {
+            Ok(answer) => self.take(answer, told).await?,
+            Err(Trouble::Problem(problem)) if is_gone(&problem) && told.mends < MENDS_MAX => {
+                told.mends += 1;
+                self.revive(&former).await?
+            }
+            Err(trouble) => return Err(trouble),
+        };
+        Ok(true)
+    }
+
     /// Does what an answer says, on disk first; says whether another exchange is due.
     async fn take(&mut self, answer: Answer, told: &mut Told) -> Result<bool, Trouble> {
         let more = answer.pull.as_ref().is_some_and(|pull| pull.more);
@@ -126,7 +148,7 @@ impl Handset {
         told.note(&writes);
         self.learn(&writes, told).await?;
         let reset = writes.iter().any(|write| matches!(write, Write::Mismatch));
-        Ok(more || reset || is_due(&self.state, self.wall_ms()))
+        Ok(more || reset || self.state.is_due(self.wall_ms()))
     }
 
     /// Sends the last request once more, as a phone does that never saw the answer.
@@ -174,6 +196,10 @@ impl Handset {
     /// What can be set right without a person: a copied storage, a cursor that is none.
     async fn mend(&mut self, problem: Box<Problem>) -> Result<(), Trouble> {
         let code = problem.code.as_str();
+        let device = self.state.device.clone();
+        if is_gone(&problem) && self.revive(&device).await? {
+            return Ok(());
+        }
         if code == problem::DEVICE_FORKED.name || code == problem::DEVICE_UNKNOWN.name {
             return self.register().await;
         }
@@ -221,6 +247,11 @@ impl Handset {
     }
 }
 
+/// Whether the server does not know the registration that spoke.
+fn is_gone(problem: &Problem) -> bool {
+    problem.code == problem::DEVICE_UNKNOWN.name
+}
+
 /// Whether the view changed, or a grant was given or ended: the person may be at another station.
 fn moves(writes: &[Write]) -> bool {
     writes.iter().any(|write| match write {
@@ -251,14 +282,6 @@ fn build() -> ClientBuild {
             .map(|kind| (kind.name().to_owned(), kind.spec().schema))
             .collect(),
     }
-}
-
-/// Whether an entry waits that may be sent now.
-fn is_due(phone: &Phone, now: i64) -> bool {
-    phone.entries.values().any(|entry| {
-        let due = entry.retry_at <= now || entry.retry_at - now > DAY_MS;
-        entry.place == Place::Outbox && due
-    })
 }
 
 /// Waits before another try: as long as the server asked for, at most five seconds.

@@ -212,10 +212,11 @@ pub async fn last_backup(tx: &mut Tx) -> Result<Option<i64>, StoreError> {
 }
 
 /// One statement over a table of 137 rows at most.
-const NEW_EPOCH: &str =
-    "UPDATE shard SET epoch = CASE WHEN epoch < $1 THEN $1 ELSE epoch + 1 END WHERE id >= $2";
+const NEW_EPOCH: &str = "UPDATE shard SET epoch = CASE WHEN epoch < $1 THEN $1 ELSE epoch + 1 END, \
+     durable_seq = head_seq WHERE id >= $2";
 
-/// Begins a new epoch everywhere, so that every phone reads its streams anew.
+/// Begins a new epoch everywhere, so that every phone reads its streams anew and sends once more
+/// what it was answered since. The backup this comes from holds all that is here.
 pub async fn new_epoch(tx: &mut Tx, at_least: i64) -> Result<(), StoreError> {
     on!(tx, |c| sqlx::query(NEW_EPOCH)
         .bind(at_least)

@@ -85,6 +85,22 @@ pub async fn touch(tx: &mut Tx) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// One row, and only while it is of the epoch that was copied.
+const HOLD: &str = "UPDATE shard SET durable_seq = $3 WHERE id = $1 AND epoch = $2 \
+     AND durable_seq < $3";
+
+/// Notes that a verified backup holds a shard up to where the copy's row stands.
+pub async fn hold(tx: &mut Tx, copied: &ShardRow) -> Result<(), StoreError> {
+    on!(tx, |c| sqlx::query(HOLD)
+        .bind(copied.id)
+        .bind(copied.epoch)
+        .bind(copied.head_seq)
+        .execute(c)
+        .await
+        .map(drop))?;
+    Ok(())
+}
+
 const HEADS: &str = "SELECT id, epoch, head_seq, durable_seq, chain FROM shard ORDER BY id";
 
 /// Every shard's counter row; there are at most 137 in a province.

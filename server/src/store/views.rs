@@ -61,8 +61,6 @@ pub struct View {
     pub streams: Vec<StreamRef>,
     /// Those that exist, with the heads of their shards.
     pub shards: Vec<ShardView>,
-    /// Position up to which a backup has been synced, per shard.
-    pub durable: BTreeMap<String, i64>,
 }
 
 /// The view of a person now. Grants are passed in, because the caller has just read them.
@@ -97,7 +95,6 @@ pub async fn of(
     let streams = view::view(person, grants, &mailboxes, of_shard, now);
     let heads = shards::heads(tx).await?;
     let mut views = Vec::new();
-    let mut durable = BTreeMap::new();
     for head in heads {
         let names: Vec<&str> = streams
             .iter()
@@ -106,9 +103,6 @@ pub async fn of(
             .collect();
         if names.is_empty() {
             continue;
-        }
-        if head.durable_seq > 0 {
-            durable.insert(head.id.to_string(), head.durable_seq);
         }
         let rows = shards::streams(tx, Shard(head.id), &names).await?;
         views.push(ShardView {
@@ -121,7 +115,6 @@ pub async fn of(
     Ok(View {
         streams,
         shards: views,
-        durable,
     })
 }
 

@@ -4,6 +4,7 @@
 //! committed. An answer becomes a list of writes that the storage does in one transaction.
 
 pub mod exchange;
+pub mod journal;
 pub mod rows;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -48,6 +49,9 @@ pub struct Entry {
     /// Not before this moment of the phone's own clock.
     #[serde(default)]
     pub retry_at: i64,
+    /// What proves its answer; with it the entry is in the journal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept: Option<journal::Kept>,
 }
 
 /// A row of a stream.
@@ -70,12 +74,20 @@ pub struct Phone {
     pub offset_ms: Option<i64>,
     /// Streams whose sums did not match; the cursor forgets them.
     pub mismatches: u32,
+    /// The epoch of each shard that answered, as last heard.
+    pub epochs: BTreeMap<i64, i64>,
 }
 
 /// One change of the phone's storage.
 #[derive(Debug, Clone)]
 pub enum Write {
     Entry(Box<Entry>),
+    /// An entry that was answered once more, and the same.
+    Again(Box<Entry>),
+    /// A backup holds the entry of this number: its proof goes.
+    Forget(i64),
+    /// A shard answers in this epoch.
+    Epoch(i64, i64),
     Cursor(Option<String>),
     Enter(StreamRef),
     Leave(StreamRef),
@@ -107,10 +119,16 @@ impl Phone {
     /// Does one write to the state in memory; storage does the same to its tables.
     pub fn write(&mut self, write: &Write) {
         match write {
-            Write::Entry(entry) => {
+            Write::Entry(entry) | Write::Again(entry) => {
                 self.next_n = self.next_n.max(entry.n + 1);
                 self.entries.insert(entry.n, (**entry).clone());
             }
+            Write::Forget(n) => {
+                if let Some(entry) = self.entries.get_mut(n) {
+                    entry.kept = None;
+                }
+            }
+            Write::Epoch(shard, epoch) => drop(self.epochs.insert(*shard, *epoch)),
             Write::Cursor(cursor) => self.cursor.clone_from(cursor),
             // An entered stream comes whole, so rows of an earlier stay would only be stale.
             Write::Enter(stream) => {
@@ -122,6 +140,7 @@ impl Phone {
                 self.streams.remove(&(stream.shard, stream.stream.clone()));
             }
             Write::Mark(stream) => {
+                self.streams.insert((stream.shard, stream.stream.clone()));
                 for ((shard, name, _), held) in &mut self.rows {
                     held.marked |= *shard == stream.shard && *name == stream.stream;
                 }

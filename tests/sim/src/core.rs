@@ -62,6 +62,11 @@ impl Core {
         }
     }
 
+    /// Nothing of before is known any more.
+    pub fn forget_stale(&mut self) {
+        self.stale.clear();
+    }
+
     /// What stands around a commit.
     pub fn env(&self, now: Millis) -> Env<'_> {
         Env {

@@ -40,6 +40,14 @@ pub enum Fault {
     GrantsNeverEnd,
     /// Timers are lost in a crash.
     TimersLost,
+    /// Whoever shows a proof is believed.
+    ProofsUnchecked,
+    /// What is not sent once more with the page that tells of a restore is forgotten.
+    SentByCursor,
+    /// Phones are told that a backup holds what none does.
+    DurableTooEarly,
+    /// A restore begins no new epoch.
+    EpochKept,
 }
 
 impl Fault {
@@ -62,5 +70,9 @@ impl Fault {
         Self::LeaveForgotten,
         Self::GrantsNeverEnd,
         Self::TimersLost,
+        Self::ProofsUnchecked,
+        Self::SentByCursor,
+        Self::DurableTooEarly,
+        Self::EpochKept,
     ];
 }

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use xiangyi_proto::exchange::{Answer, ClientBuild, Exchange, Mutation, PhoneClock, Row};
 use xiangyi_proto::kinds::Kind;
 use xiangyi_proto::time::{DAY_MS, MINUTE_MS, Millis};
+use xiangyi_proto::verdict::HeldFor;
 use xiangyi_sync::phone::{Entry, Phone, Place, Write};
 
 use crate::cast::Person;
@@ -27,6 +28,11 @@ pub struct Handset {
     pub evicted: bool,
     /// Numbers that were written down before they were ever sent.
     pub created: BTreeSet<i64>,
+    /// Numbers that were seen stored, and those of them that were seen held after that.
+    pub stored: BTreeSet<i64>,
+    pub held_again: BTreeSet<i64>,
+    /// Numbers that a reviewer had before them.
+    pub reviewed: BTreeSet<i64>,
     /// The cursor before the last one.
     pub earlier: Option<String>,
     skew_ms: i64,
@@ -56,6 +62,9 @@ impl Handset {
             is_old: false,
             evicted: false,
             created: BTreeSet::new(),
+            stored: BTreeSet::new(),
+            held_again: BTreeSet::new(),
+            reviewed: BTreeSet::new(),
             earlier: None,
             skew_ms,
             booted_at: now - 3 * DAY_MS,
@@ -126,8 +135,36 @@ impl Handset {
         for write in self.phone.absorb(answer, self.wall(now)) {
             self.phone.write(&write);
         }
+        let entries = self.phone.entries.values();
+        let stored = entries.filter(|entry| entry.place == Place::Committed);
+        self.stored.extend(stored.map(|entry| entry.n));
+        let entries = self.phone.entries.values();
+        let held = entries.filter(|entry| entry.place == Place::Held);
+        let again = held.filter(|entry| self.stored.contains(&entry.n));
+        self.held_again.extend(again.map(|entry| entry.n));
+        let entries = self.phone.entries.values();
+        let reviewed = entries.filter(|entry| {
+            let kept = entry.kept.as_ref();
+            kept.is_some_and(|kept| kept.proof.held_for == Some(HeldFor::Review))
+        });
+        self.reviewed.extend(reviewed.map(|entry| entry.n));
         if self.phone.cursor != before {
             self.earlier = before;
+        }
+    }
+
+    /// What a restore has lost and was not sent once more yet.
+    pub fn lost(&self) -> Vec<i64> {
+        let entries = self.phone.entries.values();
+        let lost = entries.filter(|entry| self.phone.is_lost(entry));
+        lost.map(|entry| entry.n).collect()
+    }
+
+    /// Forgets the proofs of these, where they still wait.
+    pub fn forget(&mut self, numbers: &[i64]) {
+        let lost = self.lost();
+        for n in numbers.iter().filter(|n| lost.contains(n)) {
+            self.phone.write(&Write::Forget(*n));
         }
     }
 
@@ -150,6 +187,7 @@ impl Handset {
             verdict: None,
             unanswered: 0,
             retry_at: 0,
+            kept: None,
         };
         self.phone.write(&Write::Entry(Box::new(entry)));
     }

@@ -5,14 +5,16 @@
 
 use std::collections::BTreeMap;
 
-use xiangyi_proto::exchange::{Exchange, PushAnswer, Unanswered};
+use xiangyi_proto::exchange::{Exchange, JournalAt, Position, Proof, PushAnswer, Unanswered};
 use xiangyi_proto::ids::Shard;
-use xiangyi_proto::limits::RETRY_MS;
-use xiangyi_proto::time::Millis;
+use xiangyi_proto::limits::{JOURNAL_DAYS, RETRY_MS};
+use xiangyi_proto::time::{DAY_MS, Millis};
 use xiangyi_sync::admit::{self, Sender};
 use xiangyi_sync::apply::Outcome;
+use xiangyi_sync::digest::Digest;
 use xiangyi_sync::policy::PackSet;
-use xiangyi_sync::world::{Admitted, Record};
+use xiangyi_sync::stamp::{self, Stamps, Whose};
+use xiangyi_sync::world::{Admitted, Proved, Record};
 
 use crate::core::{Core, Told, Work};
 use crate::dice::Dice;
@@ -46,6 +48,11 @@ pub struct Server {
     /// Share of commits that are run again in other ways.
     deep: u32,
     dice: Dice,
+    stamps: Stamps,
+    /// With the moment it was made.
+    backup: Option<Box<(Store, Ledger, Millis)>>,
+    /// The newest epoch that ever was.
+    epoch: i64,
 }
 
 impl Server {
@@ -63,7 +70,58 @@ impl Server {
             rounds: 0,
             deep,
             dice: Dice::new(seed ^ 0x5eed),
+            stamps: Stamps::new(&[9; 32]),
+            backup: None,
+            epoch: 1,
         }
+    }
+
+    /// A verified backup of everything.
+    pub fn back_up(&mut self, now: Millis) {
+        let (store, ledger) = (self.core.store.clone(), self.ledger.clone());
+        self.backup = Some(Box::new((store, ledger, now)));
+        for county in self.core.store.counties.values_mut() {
+            county.durable = county.head;
+        }
+    }
+
+    /// Everything is lost and comes back as the last backup has it; false when there is none that
+    /// is younger than what phones keep.
+    pub fn restore(&mut self, now: Millis) -> bool {
+        let young = |made: Millis| now - made < (JOURNAL_DAYS - 1) * DAY_MS;
+        let Some(backup) = self.backup.as_ref().filter(|backup| young(backup.2)) else {
+            return false;
+        };
+        let (store, mut ledger, _) = (**backup).clone();
+        let lost = &self.core.store.counties;
+        let last = lost.values().map(|county| county.epoch).max();
+        self.epoch = self.epoch.max(last.unwrap_or(1)) + 1;
+        ledger.given = std::mem::take(&mut self.ledger.given);
+        ledger.told = std::mem::take(&mut self.ledger.told);
+        (self.core.store, self.ledger) = (store, ledger);
+        self.core.forget_stale();
+        for county in self.core.store.counties.values_mut() {
+            if self.core.fault != Some(Fault::EpochKept) {
+                county.epoch = self.epoch;
+            }
+            county.durable = county.head;
+        }
+        true
+    }
+
+    /// What is news to a journal.
+    pub fn durable(&self, journal: &BTreeMap<String, JournalAt>) -> BTreeMap<String, Position> {
+        let early = self.core.fault == Some(Fault::DurableTooEarly);
+        let news = journal.iter().filter_map(|(shard, said)| {
+            let county = self.core.store.counties.get(&shard.parse().ok()?)?;
+            let at = Position {
+                epoch: county.epoch,
+                seq: if early { county.head } else { county.durable },
+            };
+            let moved = at.epoch != said.epoch || said.seq.is_some_and(|seq| seq <= at.seq);
+            moved.then(|| (shard.clone(), at))
+        });
+        news.collect()
     }
 
     /// One commit of one shard, held against the laws.
@@ -95,6 +153,7 @@ impl Server {
                 continue;
             };
             for (item, outcome) in push.iter().zip(outcomes) {
+                laws::verdicts::law_2_restored_for_its_own(&self.ledger, item, outcome)?;
                 laws::verdicts::law_3_same_verdict(&mut self.ledger, shard, item, outcome, head)?;
                 laws::pages::law_14_conflict(&self.core.store, county, item, outcome, now)?;
             }
@@ -134,10 +193,13 @@ impl Server {
         crash: Crash,
     ) -> Result<Vec<Option<PushAnswer>>, Broken> {
         let mut answers: Vec<Option<PushAnswer>> = Vec::new();
+        let mut asked: Vec<BTreeMap<i64, (i64, Digest)>> = Vec::new();
         let mut shards: BTreeMap<i64, Vec<(usize, Vec<Admitted>)>> = BTreeMap::new();
         for (who, sent) in sent.iter().enumerate() {
             let mut answer = PushAnswer::default();
+            asked.push(BTreeMap::new());
             for item in self.admit(sent, now, &mut answer) {
+                asked[who].insert(item.mutation.n, (item.shard.0, item.digest));
                 let list = shards.entry(item.shard.0).or_default();
                 match list.last_mut().filter(|(last, _)| *last == who) {
                     Some((_, push)) => push.push(item),
@@ -162,12 +224,73 @@ impl Server {
                         });
                         if let Some(answer) = &mut answers[who] {
                             answer.verdicts.extend(verdicts);
+                            let at = self.stands(shard);
+                            answer.stamps.insert(shard.to_string(), at);
                         }
                     }
                 }
             }
         }
+        for ((sent, asked), answer) in sent.iter().zip(&asked).zip(&mut answers) {
+            if let Some(answer) = answer {
+                self.stamp(sent, asked, answer, now);
+            }
+        }
         Ok(answers)
+    }
+
+    fn stands(&self, shard: i64) -> Position {
+        let county = &self.core.store.counties[&shard];
+        Position {
+            epoch: county.epoch,
+            seq: county.head,
+        }
+    }
+
+    fn stamp(
+        &mut self,
+        sent: &Sent<'_>,
+        asked: &BTreeMap<i64, (i64, Digest)>,
+        answer: &mut PushAnswer,
+        now: Millis,
+    ) {
+        for verdict in &mut answer.verdicts {
+            let (shard, digest) = asked[&verdict.n];
+            let (person, device) = (sent.person, sent.exchange.device.as_str());
+            let whose = Whose {
+                shard,
+                person,
+                device,
+                n: verdict.n,
+                digest: &digest,
+            };
+            let at = (self.stands(shard), now);
+            let mac = stamp::bound(verdict).map(|bound| self.stamps.mac(&whose, bound, at));
+            if mac.is_some() {
+                let key = (person.to_owned(), device.to_owned(), verdict.n, digest);
+                self.ledger.given.insert(key);
+            }
+            verdict.mac = mac;
+        }
+    }
+
+    /// Takes an item as answered before if its proof fits, or is only there.
+    fn prove(&self, item: &mut Admitted, proofs: &[Proof]) {
+        let Some(proof) = proofs.iter().find(|proof| proof.n == item.mutation.n) else {
+            return;
+        };
+        let fits = self.stamps.prove(item, proof);
+        let stored = proof.verdict.is_stored();
+        if !fits && stored && self.core.fault == Some(Fault::ProofsUnchecked) {
+            item.proof = Some(Proved {
+                verdict: proof.verdict,
+                held_for: proof.held_for,
+                state: proof.state.clone().unwrap_or_default(),
+            });
+        }
+        if item.faults.is_empty() {
+            admit::judge(item, self.core.packs);
+        }
     }
 
     /// Timers that happen to ride in the commit of a push.
@@ -194,6 +317,19 @@ impl Server {
                     n: item.mutation.n,
                     code: "server-fault".to_owned(),
                     retry_ms: RETRY_MS,
+                });
+                continue;
+            }
+            let proofs = exchange.push.as_ref().map(|push| push.proofs.as_slice());
+            self.prove(&mut item, proofs.unwrap_or_default());
+            let said = exchange.journal.get(&item.shard.0.to_string());
+            let county = self.core.store.counties.get(&item.shard.0);
+            let other = |said: &&JournalAt| county.is_some_and(|at| at.epoch != said.epoch);
+            if item.proof.is_none() && said.filter(other).is_some() {
+                answer.unanswered.push(Unanswered {
+                    n: item.mutation.n,
+                    code: "epoch-changed".to_owned(),
+                    retry_ms: 0,
                 });
                 continue;
             }

@@ -241,6 +241,7 @@ impl Phone {
         let push = (!raw.is_empty()).then_some(Push {
             saved_below,
             mutations: raw,
+            proofs: Vec::new(),
         });
         let clock = PhoneClock {
             wall_ms: Clock::system().now(),
@@ -249,6 +250,7 @@ impl Phone {
             ..PhoneClock::default()
         };
         Ok(serde_json::to_vec(&Exchange {
+            journal: Default::default(),
             protocol: PROTOCOL,
             device: self.device.clone(),
             client: None,

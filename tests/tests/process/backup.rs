@@ -5,10 +5,10 @@ use std::fs;
 use std::path::Path;
 
 use xiangyi_tests::on_both;
-use xiangyi_tests::program::Said;
+use xiangyi_tests::program::{Hand, Said};
 use xiangyi_tests::scratch::Scratch;
 
-use crate::{PASSWORD, VILLAGE, WORKER, XIANGYI, data};
+use crate::{PASSWORD, STATION, VILLAGE, WORKER, XIANGYI, data};
 
 fn text(path: &Path) -> String {
     path.display().to_string()
@@ -86,17 +86,134 @@ on_both!(a_county_is_lost_and_comes_back, |engine| {
     fresh.does(&["sign-in", WORKER, PASSWORD]).await;
     fresh.does(&["sync"]).await;
     let after = fresh.does(&["show", "rows"]).await;
-    let ids = |rows: &str| -> BTreeSet<String> {
-        let words = rows.split(|c: char| !c.is_ascii_hexdigit() && c != '-');
-        words
-            .filter(|word| word.len() == 36)
-            .map(str::to_owned)
-            .collect()
-    };
     let (before, after) = (ids(&rows), ids(&after));
     assert!(before.len() >= 2, "the check-in and the visit: {rows}");
     assert!(before.is_subset(&after), "{before:?} is not in {after:?}");
 });
+
+/// Ids of what a phone shows.
+fn ids(rows: &str) -> BTreeSet<String> {
+    let words = rows.split(|c: char| !c.is_ascii_hexdigit() && c != '-');
+    words
+        .filter(|word| word.len() == 36)
+        .map(str::to_owned)
+        .collect()
+}
+
+/// Checks in so many times, each sent at once.
+async fn keeps_checking_in(phone: &Hand, times: usize) {
+    for _ in 0..times {
+        phone.does(&["check-in", "--village", VILLAGE]).await;
+        phone.does(&["sync"]).await;
+    }
+}
+
+/// A visit to a place with a photograph.
+async fn visits(phone: &Hand, photo: &str) {
+    let photo = data(photo);
+    let visit = ["visit", "--no-client", "走访", "--minutes", "30"];
+    let more = ["--service", "ec_visit", "--photo", &photo];
+    let visit: Vec<&str> = visit.iter().chain(&more).copied().collect();
+    phone.does(&visit).await;
+    phone.does(&["sync"]).await;
+}
+
+on_both!(
+    what_was_acknowledged_after_the_backup_comes_back,
+    |engine| {
+        let scratch = Scratch::new("process");
+        let room = scratch.path();
+        let (folder, url) = (text(&room.join("data")), engine.address(&scratch).await);
+        let place = ["--database", &url];
+        let serving = crate::demo(room, &place).await;
+        let workers = [WORKER, "13800000002", "13800000002"];
+        let mut phones = Vec::new();
+        for (number, worker) in workers.iter().enumerate() {
+            let phone = XIANGYI.hand(&room.join(format!("phone-{number}")), &serving.base);
+            phone.does(&["sign-in", worker, PASSWORD]).await;
+            phones.push(phone);
+        }
+        visits(&phones[0], "photos/exif-roadside.jpg").await;
+
+        // A backup in the middle of the work, which goes on after it.
+        let (backups, keys) = (text(&room.join("backups")), text(&room.join("keys")));
+        let backup = [
+            "backup",
+            "--to",
+            &backups,
+            "--keys-to",
+            &keys,
+            "--data",
+            &folder,
+        ];
+        let backup: Vec<&str> = backup.iter().chain(&place).copied().collect();
+        let backing_up = async { command(&backup).await.good().to_owned() };
+        let (one, two) = (
+            keeps_checking_in(&phones[1], 5),
+            keeps_checking_in(&phones[2], 5),
+        );
+        futures::join!(backing_up, one, two);
+        visits(&phones[0], "photos/hillside.jpg").await;
+        keeps_checking_in(&phones[1], 2).await;
+        // A phone that the backup has never heard of.
+        let late = XIANGYI.hand(&room.join("phone-late"), &serving.base);
+        late.does(&["sign-in", WORKER, PASSWORD]).await;
+        keeps_checking_in(&late, 2).await;
+        let mut before = BTreeSet::new();
+        for phone in phones.iter().chain([&late]) {
+            phone.does(&["sync"]).await;
+            before.extend(ids(&phone.does(&["show", "rows"]).await));
+        }
+
+        serving.kill().await;
+        fs::remove_dir_all(&folder).expect("removed");
+        let again = Scratch::new("process");
+        let url = engine.address(&again).await;
+        let place = ["--database", &url];
+        let made = xiangyi_server::backup::list(Path::new(&backups)).expect("a list");
+        let from = text(made.first().expect("one backup"));
+        let restore = [
+            "restore", "--from", &from, "--keys", &keys, "--data", &folder,
+        ];
+        let restore: Vec<&str> = restore.iter().chain(&place).copied().collect();
+        command(&restore).await.good();
+        let serving = crate::demo(room, &place).await;
+
+        for phone in &phones {
+            phone.at(&serving.base).does(&["sync"]).await;
+        }
+        // Its session is gone with its registration: the person signs in, and it is the same phone.
+        let late = late.at(&serving.base);
+        assert!(
+            late.run(&["sync"]).await.bad().contains("sign in"),
+            "it asks for it"
+        );
+        late.does(&["sign-in", WORKER, PASSWORD]).await;
+        late.does(&["sync"]).await;
+        let mut after = BTreeSet::new();
+        for (number, worker) in workers.iter().enumerate() {
+            let fresh = XIANGYI.hand(&room.join(format!("fresh-{number}")), &serving.base);
+            fresh.does(&["sign-in", worker, PASSWORD]).await;
+            fresh.does(&["sync"]).await;
+            after.extend(ids(&fresh.does(&["show", "rows"]).await));
+        }
+        let lost: Vec<&String> = before.difference(&after).collect();
+        assert!(before.len() >= 16, "{before:?}");
+        assert!(lost.is_empty(), "acknowledged and gone: {lost:?}");
+        // Photographs that came after the backup were offered once more.
+        let worker = serving.nobody().sign_in(WORKER).await;
+        for photo in ["photos/exif-roadside.jpg", "photos/hillside.jpg"] {
+            let bytes = fs::read(data(photo)).expect("read");
+            let sha256 = xiangyi_tests::actor::hash(&bytes);
+            let path = format!("/v1/photos/{sha256}?unit={STATION}");
+            let got = worker.get(&path).await;
+            assert_eq!(got.status.as_u16(), 200, "{photo}: {}", got.text);
+        }
+        let verify = ["verify", "--data", &folder];
+        let verify: Vec<&str> = verify.iter().chain(&place).copied().collect();
+        assert!(command(&verify).await.good().contains("everything adds up"));
+    }
+);
 
 #[tokio::test]
 async fn keys_do_not_lie_beside_the_backup() {

@@ -24,6 +24,7 @@ pub fn exchange() -> Value {
             "mutations": {
                 "type": "array", "maxItems": PUSH_ITEMS_MAX, "items": reference("Mutation"),
             },
+            "proofs": list(proof()),
         }),
     );
     object(
@@ -36,7 +37,44 @@ pub fn exchange() -> Value {
             "push": nullable(push),
             "pull": nullable(reference("PullAsk")),
             "unsent": nullable(reference("Unsent")),
+            "journal": map(object(&["epoch"], json!({ "epoch": whole(), "seq": nullable(whole()) }))),
         }),
+    )
+}
+
+/// What a phone kept of an answer that another epoch gave.
+pub fn proof() -> Value {
+    object(
+        &["n", "verdict", "epoch", "seq", "at", "mac"],
+        json!({
+            "n": { "type": "integer", "format": "int64", "minimum": 1 },
+            "verdict": code(&["accepted", "merged", "rejected", "held"]),
+            "for": nullable(code(&["missing", "review"])),
+            "state": nullable(text()),
+            "epoch": whole(),
+            "seq": whole(),
+            "at": time(),
+            "mac": text(),
+        }),
+    )
+}
+
+/// A registration that is asked for once more, by an answer that it was given; or nothing.
+pub fn reregister() -> Value {
+    let members = json!({
+        "device": text(),
+        "shard": whole(),
+        "digest": text(),
+        "proof": proof(),
+    });
+    object(&[], members)
+}
+
+/// A place in the order of a shard, within one epoch.
+fn position() -> Value {
+    object(
+        &["epoch", "seq"],
+        json!({ "epoch": whole(), "seq": count() }),
     )
 }
 
@@ -116,6 +154,7 @@ pub fn answer() -> Value {
         json!({
             "verdicts": list(reference("Verdict")),
             "unanswered": list(reference("Unanswered")),
+            "stamps": map(position()),
         }),
     );
     let next = object(
@@ -129,7 +168,7 @@ pub fn answer() -> Value {
             "server_time": time(),
             "push": push,
             "pull": reference("PullAnswer"),
-            "durable": map(count()),
+            "durable": map(position()),
             "limits": reference("Limits"),
             "next": next,
         }),
@@ -142,7 +181,7 @@ pub fn unanswered() -> Value {
         &["n", "code", "retry_ms"],
         json!({
             "n": whole(),
-            "code": code(&["busy", "held-full", "server-fault"]),
+            "code": code(&["busy", "epoch-changed", "held-full", "server-fault"]),
             "retry_ms": count(),
         }),
     )
@@ -157,6 +196,7 @@ pub fn pull_answer() -> Value {
             "more": flag(),
             "leave": list(reference("StreamRef")),
             "enter": list(reference("StreamRef")),
+            "anew": list(whole()),
             "reset": list(reference("StreamRef")),
             "swept": list(reference("StreamRef")),
             "changes": list(reference("StreamChanges")),

@@ -5,8 +5,8 @@ use xiangyi_proto::limits::LIST_ROWS_MAX;
 use xiangyi_proto::problem::FIELD_CODES;
 
 use super::schema::{
-    closed, code, count, list, map, nullable, object, open, reference, text, time, unit, uuid,
-    whole,
+    closed, code, count, flag, list, map, nullable, object, open, reference, text, time, unit,
+    uuid, whole,
 };
 
 /// What became of a mutation or of a write.
@@ -43,6 +43,8 @@ pub fn verdict() -> Value {
             "instead": list(code(&["split", "work_time", "appeal"])),
             "errors": list(reference("FieldError")),
             "for": code(&["missing", "review"]),
+            "restored": flag(),
+            "mac": text(),
         }),
     )
 }

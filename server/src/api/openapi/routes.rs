@@ -165,6 +165,10 @@ pub fn bodies() -> Vec<(&'static str, Value)> {
             body("application/json", false, reference("WaitAsk")),
         ),
         (
+            "POST /v1/devices",
+            body("application/json", false, super::exchange::reregister()),
+        ),
+        (
             "POST /v1/packs",
             body("application/json", true, reference("PackProposal")),
         ),

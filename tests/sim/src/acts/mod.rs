@@ -15,7 +15,7 @@ use xiangyi_proto::time::Millis;
 use crate::dice::Dice;
 use crate::handset::Handset;
 
-pub use trouble::{forged, malformed, same_again, stolen};
+pub use trouble::{forged, malformed, same_again, stolen, taken};
 
 /// A mutation without number and clocks.
 #[derive(Debug, Clone)]

@@ -5,6 +5,7 @@ use uuid::Uuid;
 use xiangyi_proto::exchange::{Exchange, Push};
 
 use super::Scene;
+use crate::dice::Dice;
 use crate::handset::Handset;
 
 /// Bytes that are a mutation only in part: (record, kind, bytes).
@@ -76,6 +77,31 @@ pub fn stolen(n: i64, hand: &Handset, scene: &mut Scene<'_>) -> Option<(Uuid, St
     Some((id, kind.to_owned(), value.to_string()))
 }
 
+/// What somebody else was answered, with its proof, as one's own.
+pub fn taken(owner: &Handset, exchange: Exchange, dice: &mut Dice) -> Option<Exchange> {
+    let kept = owner
+        .phone
+        .entries
+        .values()
+        .filter(|entry| entry.kept.is_some());
+    let kept: Vec<&xiangyi_sync::phone::Entry> = kept.collect();
+    if kept.is_empty() {
+        return None;
+    }
+    let entry = dice.pick(&kept);
+    let raw = serde_json::value::RawValue::from_string(entry.raw.clone()).ok()?;
+    let push = Push {
+        saved_below: 0,
+        mutations: vec![raw],
+        proofs: entry.kept.iter().map(|kept| kept.proof.clone()).collect(),
+    };
+    Some(Exchange {
+        push: Some(push),
+        pull: None,
+        ..exchange
+    })
+}
+
 /// An exchange of a clone: a number of this phone used for something else.
 pub fn forged(hand: &Handset, exchange: Exchange) -> Option<Exchange> {
     let answered = |entry: &&xiangyi_sync::phone::Entry| {
@@ -89,6 +115,7 @@ pub fn forged(hand: &Handset, exchange: Exchange) -> Option<Exchange> {
     let push = Push {
         saved_below: 0,
         mutations: vec![raw],
+        proofs: Vec::new(),
     };
     Some(Exchange {
         push: Some(push),

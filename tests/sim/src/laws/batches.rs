@@ -197,7 +197,8 @@ fn law_22_exactly_its_paths(
     let Outcome::Verdict(verdict) = outcome else {
         return Ok(());
     };
-    if item.mutation.op != Op::Patch || before.void || after.void {
+    // What a restored correction was made of may be lost with its epoch.
+    if item.mutation.op != Op::Patch || before.void || after.void || verdict.restored {
         return Ok(());
     }
     let stored = verdict.verdict.is_stored();

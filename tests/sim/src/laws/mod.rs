@@ -25,8 +25,10 @@ use crate::model::Store;
 use crate::story::Check;
 
 /// What was seen so far, kept apart from the store.
-#[derive(Default)]
+#[derive(Default, Clone)]
 pub struct Ledger {
+    /// Whom a stamp was given, and for which bytes; phones keep it through every restore.
+    pub given: BTreeSet<(String, DeviceId, i64, Digest)>,
     /// First answers by (shard, device, number).
     pub first: BTreeMap<(i64, DeviceId, i64), Verdict>,
     /// Later, final answers.

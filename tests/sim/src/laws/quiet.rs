@@ -14,6 +14,7 @@ use xiangyi_sync::{decide, hold, keep};
 
 use super::records::law_26_sums;
 use crate::core::Core;
+use crate::handset::Handset;
 use crate::model::{County, Store};
 use crate::server::POISON;
 use crate::story::{Check, broken, holds};
@@ -38,6 +39,34 @@ pub fn law_1_nothing_lost(store: &Store, phone: &Phone) -> Check {
         });
         holds("1", kept, || {
             format!("{device} {} was stored and is lost: {verdict:?}", entry.n)
+        })?;
+    }
+    Ok(())
+}
+
+/// 1: what a phone saw stored is stored, or before a reviewer, through every restore.
+pub fn law_1_nothing_turned_away(hand: &Handset) -> Check {
+    let phone = &hand.phone;
+    for n in &hand.stored {
+        let Some(entry) = phone.entries.get(n) else {
+            return broken("1", format!("{} forgot {n}", phone.device));
+        };
+        let rule = entry.verdict.as_ref().and_then(|verdict| {
+            let last = verdict.was.as_deref().unwrap_or(verdict);
+            last.rule.as_ref()
+        });
+        let by_review = rule.is_some_and(|rule| rule.pack == "review");
+        // Or it came back as held, and a person let it go on to where it could not.
+        let by_itself = ["hold-expired", "dependency-refused"];
+        let by_itself = rule.is_some_and(|rule| by_itself.contains(&rule.id.as_str()));
+        let held = hand.held_again.contains(n) && !by_itself;
+        let by_review = by_review || held || hand.reviewed.contains(n);
+        let fine = matches!(entry.place, Place::Committed | Place::Held) || by_review;
+        holds("1", fine, || {
+            format!("{} {n} was stored and is now {entry:?}", phone.device)
+        })?;
+        holds("1", !phone.is_lost(entry), || {
+            format!("{} {n} was never sent once more", phone.device)
         })?;
     }
     Ok(())

@@ -78,6 +78,10 @@ pub fn law_3_same_verdict(
         return Ok(());
     }
     let key = (shard, item.device.clone(), item.mutation.n);
+    if verdict.restored {
+        // Whatever came of it in this epoch before its proof was seen.
+        ledger.first.remove(&key);
+    }
     let Some(first) = ledger.first.get(&key) else {
         let rule = verdict.rule.as_ref().map_or("", |rule| rule.id.as_str());
         let (op, kind) = (item.mutation.op, item.kind.map_or("?", |kind| kind.name()));
@@ -101,6 +105,19 @@ pub fn law_3_same_verdict(
     let same = was(expected) || just && was(first.was.as_deref().unwrap_or(first));
     holds("3", repeated && same, || {
         format!("{key:?} was answered {expected:?} and is answered {verdict:?} now")
+    })
+}
+
+/// 2: only what was answered before comes back unjudged, and only for whom it was answered.
+pub fn law_2_restored_for_its_own(ledger: &Ledger, item: &Admitted, outcome: &Outcome) -> Check {
+    let Outcome::Verdict(verdict) = outcome else {
+        return Ok(());
+    };
+    let (person, device) = (item.person.clone(), item.device.clone());
+    let key = (person, device, item.mutation.n, item.digest);
+    let own = !verdict.restored || ledger.given.contains(&key);
+    holds("2", own, || {
+        format!("{} was let in by what others were answered", verdict.id)
     })
 }
 

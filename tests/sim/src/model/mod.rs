@@ -38,6 +38,8 @@ pub struct Store {
 pub struct County {
     pub shard: Shard,
     pub epoch: i64,
+    /// Up to here the last backup holds it.
+    pub durable: Seq,
     pub head: Seq,
     pub log: BTreeMap<(DeviceId, i64), LogWrite>,
     pub contents: BTreeMap<(RecordId, Digest), (DeviceId, i64)>,
@@ -85,6 +87,7 @@ impl County {
         Self {
             shard: Shard(shard),
             epoch: 1,
+            durable: 0,
             head: 0,
             log: BTreeMap::new(),
             contents: BTreeMap::new(),

@@ -169,6 +169,18 @@ impl Play {
         self.tell(format!("{shard} forgets tombstones up to {up_to}"));
     }
 
+    /// A backup is made, or the county burns and comes back from the last one.
+    pub(super) fn burn(&mut self) {
+        if self.options.calm {
+            return;
+        }
+        if self.dice.chance(50) && self.server.restore(self.now) {
+            return self.tell("everything is lost and comes back from the backup".to_owned());
+        }
+        self.server.back_up(self.now);
+        self.tell("a backup is made".to_owned());
+    }
+
     /// What people and systems do to phones.
     pub(super) fn mishandle(&mut self) {
         let who = self.dice.below(self.hands.len());

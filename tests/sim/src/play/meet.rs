@@ -116,7 +116,7 @@ impl Play {
             server_time: self.now,
             push,
             pull: Some(page.answer),
-            durable: Default::default(),
+            durable: self.server.durable(&request.journal),
             limits: None,
             next: None,
         })
@@ -174,7 +174,11 @@ impl Play {
             return Ok(false);
         }
         let mismatches = self.hands[who].phone.mismatches;
+        let lost = self.hands[who].lost();
         self.hands[who].absorb(read(), self.now);
+        if self.options.fault == Some(Fault::SentByCursor) {
+            self.hands[who].forget(&lost);
+        }
         let healed = self.hands[who].phone.mismatches > mismatches;
         if healed {
             self.tell(format!("{name} d-{who} counts otherwise than the server"));

@@ -172,6 +172,11 @@ impl Play {
                 self.collect();
                 Ok(())
             }
+            96 => {
+                self.burn();
+                Ok(())
+            }
+            97 => self.take_proof(),
             _ => {
                 self.mishandle();
                 Ok(())

@@ -44,6 +44,20 @@ impl Play {
         let Some(exchange) = acts::forged(hand, hand.request(self.now, 1, 300)) else {
             return Ok(());
         };
+        let raw = exchange
+            .push
+            .as_ref()
+            .map(|push| push.mutations[0].get().to_owned());
+        let n = raw.and_then(|raw| {
+            let said: serde_json::Value = serde_json::from_str(&raw).ok()?;
+            said.get("n")?.as_i64()
+        });
+        let number = (hand.phone.device.clone(), n.unwrap_or(0));
+        let counties = || self.server.core.store.counties.values();
+        if !counties().any(|county| county.log.contains_key(&number)) {
+            // A restore has lost it: nobody can tell yet that it was used.
+            return Ok(());
+        }
         let head = |server: &Server| -> i64 {
             server
                 .core
@@ -61,10 +75,42 @@ impl Play {
         }];
         let told = self.server.push(&sent, self.now, Crash::Never)?;
         self.tell(format!("a clone of d-{who} uses a number again"));
-        let refused = told[0].is_none() && head(&self.server) == before;
+        // A phone that does not know of a restore is told so first.
+        let untouched = told[0].as_ref().is_none_or(|told| told.verdicts.is_empty());
+        let refused = untouched && head(&self.server) == before;
         holds("2", refused, || {
             format!("a number of d-{who} was used twice")
         })
+    }
+
+    /// Somebody shows what another was answered, as their own.
+    pub(super) fn take_proof(&mut self) -> Check {
+        if self.options.calm {
+            return Ok(());
+        }
+        let (who, owner) = (
+            self.dice.below(self.hands.len()),
+            self.dice.below(self.hands.len()),
+        );
+        let (hand, owner) = (&self.hands[who], &self.hands[owner]);
+        if hand.who.name == owner.who.name {
+            return Ok(());
+        }
+        let request = hand.request(self.now, 1, 300);
+        let Some(mut exchange) = acts::taken(owner, request, &mut self.dice) else {
+            return Ok(());
+        };
+        // A phone of their own for it, or the number would stand in their way.
+        self.keys += 1;
+        exchange.device = format!("x-{}", self.keys);
+        let person = hand.who.name;
+        let sent = [Sent {
+            person,
+            exchange: &exchange,
+        }];
+        self.server.push(&sent, self.now, Crash::AfterCommit)?;
+        self.tell(format!("{person} shows a proof of another"));
+        Ok(())
     }
 
     /// A write over REST, at times the same key again.

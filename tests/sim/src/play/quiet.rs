@@ -1,7 +1,7 @@
 //! The end: everybody has a working link until nothing moves; then everything is counted.
 
 use xiangyi_proto::time::MINUTE_MS;
-use xiangyi_sync::phone::Place;
+use xiangyi_sync::phone::{Entry, Place};
 
 use super::Play;
 use crate::handset::Handset;
@@ -37,6 +37,7 @@ impl Play {
             laws::quiet::law_5_each_in_one_place(&hand.phone, &hand.created)?;
             laws::quiet::law_7_outbox_empties(&hand.phone)?;
             laws::quiet::law_1_nothing_lost(store, &hand.phone)?;
+            laws::quiet::law_1_nothing_turned_away(hand)?;
             laws::quiet::law_24_finals_arrive(store, &hand.phone)?;
             let view = store.view(hand.who.name, self.now, None);
             laws::pages::law_10_and_11(&hand.phone, store, &view, &hand.kinds())?;
@@ -70,7 +71,9 @@ impl Play {
     pub(super) fn marks(&self) -> Vec<(Option<String>, i64, usize)> {
         let mark = |hand: &Handset| {
             let waits = hand.phone.entries.values();
-            let waits = waits.filter(|entry| entry.place == Place::Outbox).count();
+            let lost = |entry: &Entry| hand.phone.is_lost(entry);
+            let waits = waits.filter(|entry| entry.place == Place::Outbox || lost(entry));
+            let waits = waits.count();
             (
                 hand.phone.cursor.clone(),
                 hand.phone.rows.len() as i64,
