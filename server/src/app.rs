@@ -97,10 +97,12 @@ impl App {
         private::data_folder(&config.data)?;
         let db = Db::open(&config.database_url()).await;
         let db = db.map_err(|error| ConfigError(error.to_the_operator()))?;
+        // Before any key is made: a start that comes to nothing must leave nothing.
+        is_current(&db, config).await?;
         keys_are_not_lost(&db, config).await?;
         let roots = Roots::open(&config.data, &entropy)?;
         let law = Law::new(&roots, config.trusted_keys()?);
-        prepare(&db, config, &law).await?;
+        prepare(&db, &law).await?;
         let sealer = Sealer::new(&roots);
         confirm_keys(&db, &sealer, &entropy).await?;
         let stamps = Stamps::new(&sealer.derived("stamps"));
@@ -218,18 +220,23 @@ async fn confirm_keys(db: &Db, sealer: &Sealer, entropy: &Entropy) -> Result<(),
     Ok(tx.commit().await?)
 }
 
-async fn prepare(db: &Db, config: &Config, law: &Law) -> Result<(), StartError> {
+/// Whether the tables fit this build, or may be brought up to date by the start itself.
+async fn is_current(db: &Db, config: &Config) -> Result<(), StartError> {
     match db.shape().await? {
-        Shape::Current => Ok(()),
-        Shape::Newer => Err(Box::new(crate::store::StoreError::Newer)),
-        Shape::Behind if db.is_own_file() || config.demo => {
-            db.migrate().await?;
-            Ok(law.adopt(db).await?)
-        }
-        Shape::Behind => Err(Box::new(ConfigError(
+        Shape::Newer => Err(Box::new(StoreError::Newer)),
+        Shape::Behind if !db.is_own_file() && !config.demo => Err(Box::new(ConfigError(
             "the tables are not up to date: run `xiangyi migrate` first, with the same --config, \
              --data or --database"
                 .to_owned(),
         ))),
+        Shape::Current | Shape::Behind => Ok(()),
     }
+}
+
+async fn prepare(db: &Db, law: &Law) -> Result<(), StartError> {
+    if db.shape().await? == Shape::Behind {
+        db.migrate().await?;
+        law.adopt(db).await?;
+    }
+    Ok(())
 }

@@ -6,7 +6,7 @@
 
 use std::fs::{self, DirBuilder, OpenOptions, Permissions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// A folder that only its owner may enter.
@@ -24,6 +24,7 @@ const BESIDE: [&str; 2] = ["-wal", "-shm"];
 /// When it cannot be made; when others may enter it and it holds something else, because
 /// narrowing a folder such as `/tmp` would take it from its other users.
 pub fn data_folder(path: &Path) -> io::Result<()> {
+    is_own(path)?;
     if path.try_exists()? && is_wide(path)? && !is_ours(path)? {
         let name = path.display();
         return Err(io::Error::other(format!(
@@ -37,13 +38,36 @@ pub fn data_folder(path: &Path) -> io::Result<()> {
 /// Makes a folder for its owner only, or narrows it.
 ///
 /// # Errors
-/// When it cannot be made or is another user's.
+/// When it cannot be made or is another user's; with its name.
 pub fn folder(path: &Path) -> io::Result<()> {
-    DirBuilder::new()
-        .recursive(true)
-        .mode(FOLDER)
-        .create(path)?;
-    narrow(path, FOLDER)
+    let mut make = DirBuilder::new();
+    let made = make.recursive(true).mode(FOLDER).create(path);
+    let named = |error: io::Error| {
+        let name = path.display();
+        io::Error::new(error.kind(), format!("{name}: {error}"))
+    };
+    made.and_then(|()| narrow(path, FOLDER)).map_err(named)
+}
+
+/// Refuses a folder of another account: root may write into it, and what root leaves there stops
+/// the account's own server at its next start. A folder that is not there yet is nobody's.
+///
+/// # Errors
+/// When it is another account's, with the account's number.
+pub fn is_own(path: &Path) -> io::Result<()> {
+    // Where there is no such place the account is not known, and nothing is refused.
+    let own = fs::metadata("/proc/self").map(|process| process.uid());
+    let (Ok(own), Ok(folder)) = (own, fs::metadata(path)) else {
+        return Ok(());
+    };
+    if folder.uid() == own {
+        return Ok(());
+    }
+    let (name, owner) = (path.display(), folder.uid());
+    Err(io::Error::other(format!(
+        "{name} belongs to account {owner} and this runs as account {own}: run it as the account \
+         that the server runs as, such as `runuser -u xiangyi -- xiangyi …`"
+    )))
 }
 
 /// Makes a database file for its owner only before an engine does, or narrows it and what the

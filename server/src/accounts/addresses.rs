@@ -84,7 +84,7 @@ impl Addresses {
 }
 
 /// Of IPv6 a household or a phone has a whole /64.
-fn net(address: IpAddr) -> IpAddr {
+pub fn net(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => {
             let prefix = u128::from(address) & !u128::from(u64::MAX);

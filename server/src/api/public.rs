@@ -17,6 +17,7 @@ use xiangyi_proto::time::Millis;
 
 use super::query::{self, Asked};
 use super::records::{self, AtUnit};
+use crate::accounts::addresses;
 use crate::app::App;
 use crate::caller::{self, Caller};
 use crate::cards::board::{self, Card, KEPT_MS};
@@ -89,7 +90,7 @@ async fn shown(app: &App, parts: &mut Parts) -> Result<Response, ApiError> {
         let now = app.clock.now();
         app.board
             .asked
-            .count(&address.to_string(), EVERYBODY, now)?;
+            .count(&addresses::net(address).to_string(), EVERYBODY, now)?;
     }
     let Asked(ask) = Asked::<Ask>::from_request_parts(parts, app).await?;
     let (after, limit) = checked(&ask)?;

@@ -142,6 +142,7 @@ pub async fn create(
         tries: 0,
         due_at: app.clock.now(),
         fault: None,
+        head: counter.head_seq,
     };
     rows::add(&mut tx, &hook).await?;
     tx.commit().await?;

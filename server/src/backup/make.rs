@@ -34,6 +34,7 @@ pub struct Made {
 /// # Errors
 /// When something cannot be read, written or does not add up; nothing counts as a backup then.
 pub async fn make(app: &App, to: &Path, keep: Option<usize>) -> Result<Made, StartError> {
+    private::is_own(to)?;
     private::folder(to)?;
     // What another left unfinished is removed below, and another's that goes on must not be.
     let alone = std::fs::File::open(to)?;

@@ -6,11 +6,16 @@ use clap::Args;
 
 use super::Place;
 use super::people::open;
+use crate::accounts::roots::{self, NAMES};
 use crate::app::StartError;
 use crate::backup::restore::Faults;
 use crate::backup::{keys, make, restore, verify};
+use crate::blobs::Blobs;
 use crate::clock::Clock;
 use crate::config::PhotoStore;
+use crate::private;
+use crate::store::{Db, StoreError};
+use crate::wechat::WeChat;
 
 #[derive(Debug, Args)]
 pub struct BackupArgs {
@@ -140,9 +145,22 @@ pub fn check_config(place: &Place) -> Result<(), StartError> {
     println!("database  {}", config.database_told());
     let photos = match config.photos.store {
         PhotoStore::Folder => config.data.join("photos").display().to_string(),
-        PhotoStore::S3 => format!("s3 {}", config.photos.s3.bucket.unwrap_or_default()),
+        PhotoStore::S3 => format!("s3 {}", config.photos.s3.bucket.as_deref().unwrap_or("")),
     };
     println!("photos    {photos}");
+    // What a start would find out: secrets, the kind of database, the account, the keys.
+    WeChat::open(&config.wechat, Clock::system())?;
+    if config.photos.store == PhotoStore::S3 {
+        Blobs::open(&config)?;
+    }
+    if !Db::knows(&config.database_url()) {
+        return Err(StoreError::Address.to_the_operator().into());
+    }
+    private::is_own(&config.data)?;
+    let keys = config.data.join("keys");
+    for name in NAMES.iter().filter(|name| keys.join(name).exists()) {
+        roots::key(&keys, name)?;
+    }
     println!("设置可用 the settings can be used");
     Ok(())
 }

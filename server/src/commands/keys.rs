@@ -79,6 +79,7 @@ async fn rotate(args: &RotateArgs) -> Result<(), StartError> {
     // All of them are read first: while one cannot be, no other is changed.
     Roots::open(&config.data, &entropy)?;
     let _alone = alone(&folder)?;
+    eprintln!("数据库 database: {}", config.database_told());
     let db = Db::open(&config.database_url()).await;
     let db = db.map_err(|error| error.to_the_operator())?;
     loop {
@@ -110,14 +111,14 @@ fn tell(which: Which, step: Step) {
     let name = which.name();
     let (chinese, english) = match step {
         Step::Announce => (
-            "新钥匙已备好。先备份 keys 文件夹，重启每台服务器，再运行一次。",
-            "the next key is known. Back the folder keys up, start every server again, run this \
-             once more",
+            "新钥匙已备好。先备份 keys 文件夹，拷到每台服务器，逐台重启，再运行一次。",
+            "the next key is known. Back the folder keys up, copy it to every server, start each \
+             again, run this once more",
         ),
         Step::TakeOver => (
-            "新钥匙已启用。先备份 keys 文件夹，重启每台服务器，一天以后再运行一次。",
-            "the new key is in use. Back the folder keys up, start every server again, run this \
-             once more after a day",
+            "新钥匙已启用。先备份 keys 文件夹，拷到每台服务器，逐台重启，一天以后再运行一次。",
+            "the new key is in use. Back the folder keys up, copy it to every server, start each \
+             again, run this once more after a day",
         ),
         Step::End => (
             "旧钥匙已停用。以前的备份仍要用当时的钥匙，请一起留着。",

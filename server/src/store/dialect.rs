@@ -40,6 +40,10 @@ const WRITER_CACHE: &str = "-32768";
 /// a page that changes with every commit is not written twice each time.
 const CHECKPOINT_PAGES: &str = "4000";
 
+/// What the address of a server begins with, and that of a file.
+const SERVER: [&str; 2] = ["postgres://", "postgresql://"];
+const FILE: &str = "sqlite:";
+
 static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
 static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
 
@@ -123,13 +127,18 @@ impl Db {
     /// # Errors
     /// When the address names no engine or the engine does not answer.
     pub async fn open(url: &str) -> Result<Self, StoreError> {
-        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+        if SERVER.iter().any(|scheme| url.starts_with(scheme)) {
             return open_server(url).await;
         }
-        if url.starts_with("sqlite:") {
+        if url.starts_with(FILE) {
             return open_file(url).await;
         }
         Err(StoreError::Address)
+    }
+
+    /// Whether an address is one of an engine's, whatever is there.
+    pub fn knows(url: &str) -> bool {
+        url.starts_with(FILE) || SERVER.iter().any(|scheme| url.starts_with(scheme))
     }
 
     /// Opens a database in one file, whatever the engine of the others; made if absent.

@@ -146,9 +146,12 @@ pub async fn rewrap(db: &Db, sealer: &Sealer, entropy: &Entropy) -> Result<u64, 
     // The row that shows which key is in use comes first, and with it all that is wrapped from now
     // on; what was wrapped in between is met by the walk, or by the next one.
     let mut tx = db.write().await?;
-    let row = check(&mut tx).await?;
-    let row = row.map(|wrapped| (PEOPLE, CHECK.to_owned(), wrapped));
-    let mut changed = again(&mut tx, sealer, entropy, row.as_slice()).await?;
+    let wrapped = check(&mut tx).await?.ok_or(StoreError::Broken {
+        table: "seal_key",
+        what: "no server has sealed anything in this database",
+    })?;
+    let row = (PEOPLE, CHECK.to_owned(), wrapped);
+    let mut changed = again(&mut tx, sealer, entropy, &[row]).await?;
     tx.commit().await?;
     let mut after = (i64::MIN, String::new());
     loop {

@@ -23,6 +23,9 @@ pub struct Webhook {
     pub tries: i64,
     pub due_at: i64,
     pub fault: Option<String>,
+    /// Where its county's numbers stood when it was read as due.
+    #[sqlx(default)]
+    pub head: i64,
 }
 
 const ADD: &str = "INSERT INTO webhook (id, shard, stream, url, secret, made_by, made_at, state, \
@@ -69,12 +72,14 @@ pub async fn by_id(tx: &mut Tx, id: &str) -> Result<Option<Webhook>, StoreError>
         .await)?)
 }
 
-/// Index: `webhook_due(due_at)` where active.
-const DUE: &str = "SELECT id, shard, stream, url, secret, made_by, made_at, state, position, \
-     tries, due_at, fault FROM webhook WHERE state = 'active' AND due_at <= $1 \
-     ORDER BY due_at LIMIT $2";
+/// Index: `webhook_due(due_at)` where active, and the primary key of `shard`. Who has heard of
+/// everything takes nobody's turn.
+const DUE: &str = "SELECT h.id, h.shard, h.stream, h.url, h.secret, h.made_by, h.made_at, h.state, \
+     h.position, h.tries, h.due_at, h.fault, s.head_seq AS head FROM webhook h \
+     JOIN shard s ON s.id = h.shard WHERE h.state = 'active' AND h.due_at <= $1 \
+     AND h.position < s.head_seq ORDER BY h.due_at LIMIT $2";
 
-/// Those whose moment has come.
+/// Those whose moment has come and that something may be told.
 pub async fn due(tx: &mut Tx, now: i64, limit: i64) -> Result<Vec<Webhook>, StoreError> {
     Ok(on!(tx, |c| sqlx::query_as(DUE)
         .bind(now)
@@ -83,6 +88,7 @@ pub async fn due(tx: &mut Tx, now: i64, limit: i64) -> Result<Vec<Webhook>, Stor
         .await)?)
 }
 
+/// Index: the primary key of `webhook`.
 const CLAIM: &str = "UPDATE webhook SET due_at = $3 \
      WHERE id = $1 AND due_at = $2 AND state = 'active'";
 
@@ -98,6 +104,7 @@ pub async fn claim(tx: &mut Tx, hook: &Webhook, until: i64) -> Result<bool, Stor
     Ok(changed == 1)
 }
 
+/// Index: the primary key of `webhook`.
 const SET: &str = "UPDATE webhook SET state = $2, position = $3, tries = $4, due_at = $5, \
      fault = $6 WHERE id = $1";
 
@@ -116,6 +123,7 @@ pub async fn set(tx: &mut Tx, hook: &Webhook) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Index: the primary key of `webhook`.
 const REMOVE: &str = "DELETE FROM webhook WHERE id = $1";
 
 /// Takes one away.

@@ -83,6 +83,11 @@ pub async fn deliver_due(app: &App) -> Result<usize, StoreError> {
 
 async fn deliver(app: &App, mut hook: Webhook) -> Result<bool, StoreError> {
     let Some(events) = changes(app, &hook).await? else {
+        // The numbers went on with other streams.
+        hook.position = hook.head;
+        let mut tx = app.db.write().await?;
+        rows::set(&mut tx, &hook).await?;
+        tx.commit().await?;
         return Ok(false);
     };
     let mut tx = app.db.write().await?;

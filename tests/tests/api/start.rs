@@ -159,6 +159,23 @@ async fn keys_are_made_once_and_for_their_owner_only() {
     assert!(error.to_string().contains("chmod 600"), "{error}");
 }
 
+#[tokio::test]
+async fn a_start_on_tables_of_another_build_makes_no_keys() {
+    let scratch = Scratch::new("server");
+    let mut config = Config {
+        data: scratch.path().join("data"),
+        ..Config::default()
+    };
+    config.database.url = Some(Engine::Postgres.address(&scratch).await);
+    let started = App::open(&config, Clock::fixed(START), Entropy::system()).await;
+    let error = started.err().expect("nothing is in the tables yet");
+    assert!(error.to_string().contains("migrate"), "{error}");
+    assert!(
+        !config.data.join("keys").exists(),
+        "a restore brings its own"
+    );
+}
+
 on_both!(other_keys_than_the_databases_are_refused, |engine| {
     let harness = Harness::start(engine).await;
     fs::remove_file(harness.config.data.join("keys/root.key")).expect("lost");

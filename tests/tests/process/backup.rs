@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::Path;
 
 use xiangyi_tests::on_both;
@@ -236,7 +237,54 @@ async fn settings_are_checked_before_a_start() {
     fs::write(&file, "listen = \"127.0.0.1:9\"\n").expect("written");
     let said = command(&args.each_ref().map(String::as_str)).await;
     assert!(said.good().contains("127.0.0.1:9"), "{said:?}");
-    fs::write(&file, "lisen = \"127.0.0.1:9\"\n").expect("written");
-    let said = command(&args.each_ref().map(String::as_str)).await;
-    assert!(said.bad().contains("lisen"), "{said:?}");
+    let none = scratch.path().join("none");
+    for (settings, why) in [
+        ("lisen = \"127.0.0.1:9\"", "lisen"),
+        ("[wechat]\napp_id = \"wx1\"", "app_secret"),
+        ("[database]\nurl = \"mysql://x/y\"", "postgres://"),
+        (
+            &format!("[wechat]\napp_id = \"wx1\"\napp_secret_file = {none:?}"),
+            "app_secret",
+        ),
+    ] {
+        fs::write(&file, format!("{settings}\n")).expect("written");
+        let said = command(&args.each_ref().map(String::as_str)).await;
+        assert!(said.bad().contains(why), "{settings}: {said:?}");
+    }
+    // A key that others may read stops a start, and is told before it.
+    let data = scratch.path().join("data");
+    fs::create_dir_all(data.join("keys")).expect("made");
+    let key = data.join("keys/root.key");
+    fs::write(&key, "00".repeat(32)).expect("written");
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).expect("set");
+    let said = command(&["check-config", "--data", &text(&data)]).await;
+    assert!(said.bad().contains("chmod 600"), "{said:?}");
+}
+
+#[tokio::test]
+async fn root_leaves_nothing_in_the_folder_of_an_account() {
+    let scratch = Scratch::new("process");
+    let data = scratch.path().join("data");
+    fs::create_dir(&data).expect("made");
+    if chown(&data, Some(65_534), Some(65_534)).is_err() {
+        // Only root can write into another's folder, and only root can give one away.
+        return;
+    }
+    let folder = text(&data);
+    let to = text(&scratch.path().join("to"));
+    for words in [
+        &["check-config"][..],
+        &["serve", "--listen", "127.0.0.1:0"],
+        &["migrate"],
+        &["backup", "--to", &to],
+        &["restore", "--from", &to, "--keys", &to],
+    ] {
+        let said = command(&[words, &["--data", &folder]].concat()).await;
+        let why = said.bad();
+        assert!(
+            why.contains("account 65534") || words[0] == "restore",
+            "{words:?}: {said:?}"
+        );
+    }
+    assert_eq!(fs::read_dir(&data).expect("a folder").count(), 0);
 }
