@@ -347,6 +347,9 @@ impl Config {
             let why = "photos.store = \"s3\" needs photos.s3.endpoint";
             return Err(ConfigError(why.to_owned()));
         }
+        if self.wechat.app_id.is_some() {
+            self.wechat.secret()?;
+        }
         self.trusted_keys().map(drop)
     }
 
@@ -385,20 +388,28 @@ impl Config {
 /// A secret given as a value or in a file, never both.
 ///
 /// # Errors
-/// When both are given or the file cannot be read.
+/// When both are given, the file cannot be read, or the secret is empty.
 pub fn secret(
     value: Option<&String>,
     file: Option<&PathBuf>,
     name: &str,
 ) -> Result<Option<String>, ConfigError> {
-    match (value, file) {
-        (Some(_), Some(_)) => Err(ConfigError(format!(
-            "{name} and {name}_file are given both; keep one"
-        ))),
-        (Some(value), None) => Ok(Some(value.clone())),
-        (None, Some(file)) => std::fs::read_to_string(file)
-            .map(|text| Some(text.trim().to_owned()))
-            .map_err(|error| ConfigError(format!("cannot read {name}_file: {error}"))),
-        (None, None) => Ok(None),
+    let (text, of) = match (value, file) {
+        (Some(_), Some(_)) => {
+            let why = format!("{name} and {name}_file are given both; keep one");
+            return Err(ConfigError(why));
+        }
+        (Some(value), None) => (value.clone(), name.to_owned()),
+        (None, Some(file)) => {
+            let read = std::fs::read_to_string(file);
+            let unread = |error| ConfigError(format!("cannot read {name}_file: {error}"));
+            (read.map_err(unread)?, format!("{name}_file"))
+        }
+        (None, None) => return Ok(None),
+    };
+    let secret = if file.is_some() { text.trim() } else { &text };
+    if secret.trim().is_empty() {
+        return Err(ConfigError(format!("{of} is empty")));
     }
+    Ok(Some(secret.to_owned()))
 }

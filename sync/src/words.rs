@@ -150,8 +150,8 @@ const WORDS: &[(&str, &str, &str)] = &[
     ),
     (
         "not-in-line",
-        "这条报名现在不能这样操作，请刷新后再看。",
-        "This sign-up cannot take that step now. Refresh and look again.",
+        "这条报名或对接现在不能这样操作，请刷新后再看。",
+        "This sign-up or link cannot take that step now. Refresh and look again.",
     ),
     (
         "capacity-below",

@@ -106,6 +106,7 @@ on_both!(regions_that_cannot_be_are_named, |engine| {
         ("430121001,x,,2026-01-10,430121001", "circle"),
         ("430121098,x,,,,多", "more cells"),
         ("430121098,x\0,,,", "cannot be kept"),
+        ("430121098001,x,,,", "township 430121098"),
     ] {
         let file = format!("code,name,parent,to,successor\n430121097,y,,,\n{line}\n");
         let report = import(&harness, What::Regions, &file, &plain()).await;
@@ -291,7 +292,10 @@ on_both!(
         assert_eq!(mine.len(), 1, "{mine:?}");
         assert_eq!(mine[0]["author"], "p-worker-01");
         assert_eq!(mine[0]["body"]["tier"], "key");
-        assert_eq!(mine[0]["body"]["categories"], json!(["独居老人", "残疾人"]));
+        assert_eq!(
+            mine[0]["body"]["categories"],
+            json!(["elder_alone", "disabled"])
+        );
         assert_eq!(mine[0]["body"]["workers"][0]["person"], "p-worker-01");
         assert!(
             clients(&harness, 2, UNIT).await.is_empty(),
@@ -334,6 +338,35 @@ on_both!(
     }
 );
 
+on_both!(a_changed_card_names_its_fields_and_no_content, |engine| {
+    let harness = Harness::start(engine).await;
+    came(
+        &import(&harness, What::Clients, CLIENTS, &plain()).await,
+        &[Word::New; 2],
+        true,
+    );
+    let other = CLIENTS.replace("示例奶奶,女", "别人,男");
+    let report = import(&harness, What::Clients, &other, &dry()).await;
+    came(&report, &[Word::Changed, Word::Unchanged], false);
+    let told = report.to_string();
+    assert!(told.contains("姓名、性别 name, sex"), "{told}");
+    assert!(!told.contains("别人"), "{told}");
+});
+
+on_both!(nobody_is_born_after_today, |engine| {
+    let harness = Harness::start(engine).await;
+    let file = "社工电话,姓名,村代码,出生日期\n13800000001,示例,430121001001,1943-01-05\n\n\n\
+                13800000001,某,430121001001,2043-01-05\n";
+    let report = import(&harness, What::Clients, file, &plain()).await;
+    came(&report, &[Word::New, Word::Refused], false);
+    let told = report.to_string();
+    assert!(told.contains("/born_on"), "{told}");
+    assert!(
+        told.contains("\n5\t"),
+        "the line after the empty ones: {told}"
+    );
+});
+
 on_both!(one_bad_client_stops_the_file, |engine| {
     let harness = Harness::start(engine).await;
     for (line, why) in [
@@ -342,6 +375,7 @@ on_both!(one_bad_client_stops_the_file, |engine| {
         ("13800000201,B-2,某,,,430121001001,", "serves at no station"),
         ("13811112222,B-2,某,,,430121001001,", "import people first"),
         ("13800000001,B-1,某,,,430121001001,", "the same person"),
+        ("13800000001,B-2,某,,外星人,430121001001,", "no category"),
     ] {
         let head = CLIENTS.lines().next().expect("a header");
         let file = format!("{head}\n13800000001,B-1,示例,,,430121001001,\n{line}\n");

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use axum::body::Bytes;
 use xiangyi_proto::time::Millis;
 
-use super::{DATABASE, Manifest, PHOTOS, PhotoPages, keys, sha256_of, verify};
+use super::{DATABASE, Manifest, PHOTOS, PhotoPages, keys, list, sha256_of, verify};
 use crate::accounts::roots::{NAMES, Roots};
 use crate::accounts::seal::Sealer;
 use crate::app::StartError;
@@ -46,8 +46,7 @@ pub async fn restore(
     faults: Faults,
     now: Millis,
 ) -> Result<Restored, StartError> {
-    let manifest = Manifest::read(from)
-        .map_err(|error| format!("{} is no whole backup: {error}", from.display()))?;
+    let manifest = Manifest::read(from).map_err(|error| no_backup(from, &error))?;
     let file = from.join(DATABASE);
     if sha256_of(&file)? != manifest.database {
         return Err("the database in the backup is not the one that was written".into());
@@ -81,6 +80,19 @@ pub async fn restore(
         photos,
         missing,
     })
+}
+
+/// Says what is wrong with a folder, and which to name when backups lie in it.
+fn no_backup(from: &Path, error: &dyn std::fmt::Display) -> String {
+    let mut told = format!("{} is no whole backup: {error}", from.display());
+    let within = list(from).unwrap_or_default();
+    if !within.is_empty() {
+        told.push_str("\n里面有这些备份，请写其中一个 it holds these backups; name one of them:");
+    }
+    for one in within {
+        told.push_str(&format!("\n  --from {}", one.display()));
+    }
+    told
 }
 
 /// Checks the copy with the keys, puts its photographs back, and only then fills the database.

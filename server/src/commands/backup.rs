@@ -1,6 +1,6 @@
 //! `xiangyi backup`, `restore`, `verify` and `check-config`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
@@ -66,6 +66,14 @@ pub async fn backup(args: &BackupArgs) -> Result<(), StartError> {
         let why = "密钥不能与备份放在一起。keys must lie elsewhere than the backups";
         return Err(why.into());
     }
+    let data = args.place.config()?.data;
+    if is_within(&args.to, &data) {
+        let why = "备份不能放在数据目录里。backups must lie elsewhere than in the data folder";
+        return Err(why.into());
+    }
+    if args.keep == Some(0) {
+        return Err("--keep 至少是 1。--keep is at least 1".into());
+    }
     let app = open(&args.place).await?;
     let made = make::make(&app, &args.to, args.keep).await?;
     println!("已备份 backed up to {}", made.folder.display());
@@ -77,7 +85,7 @@ pub async fn backup(args: &BackupArgs) -> Result<(), StartError> {
         made.manifest.photos,
         made.copied
     );
-    let own = args.place.config()?.data.join("keys");
+    let own = data.join("keys");
     match &args.keys_to {
         Some(to) => {
             let name = made.folder.file_name().unwrap_or_default();
@@ -90,6 +98,16 @@ pub async fn backup(args: &BackupArgs) -> Result<(), StartError> {
         ),
     }
     Ok(())
+}
+
+/// Whether a folder, which may not be there yet, lies in another or is it.
+fn is_within(folder: &Path, other: &Path) -> bool {
+    let absolute = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+    let mut above = absolute.ancestors();
+    let there = above.find_map(|folder| folder.canonicalize().ok());
+    there
+        .zip(other.canonicalize().ok())
+        .is_some_and(|(there, other)| there.starts_with(other))
 }
 
 /// Restores a backup into an empty place.

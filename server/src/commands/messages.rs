@@ -24,11 +24,16 @@ pub async fn run(command: Messages) -> Result<(), StartError> {
         Messages::Parked(place) => {
             let app = open(&place).await?;
             let mut tx = app.db.read().await?;
-            for message in wechat::parked(&mut tx, LISTED).await? {
+            let messages = wechat::parked(&mut tx, LISTED).await?;
+            let cards = cards::parked(&mut tx, LISTED).await?;
+            if messages.is_empty() && cards.is_empty() {
+                println!("没有搁下的 nothing is parked");
+            }
+            for message in messages {
                 let (shard, fault) = (message.shard, message.fault.unwrap_or_default());
                 println!("{shard}\t{}\t{}\t{fault}", message.what, message.person);
             }
-            for card in cards::parked(&mut tx, LISTED).await? {
+            for card in cards {
                 let (shard, fault) = (card.shard, card.fault.unwrap_or_default());
                 println!("{shard}\tcheck\t{}\t{fault}", card.author);
             }

@@ -9,7 +9,7 @@ use crate::app::StartError;
 use crate::clock::Clock;
 use crate::entropy::Entropy;
 use crate::phone::show::{self, Beside, What};
-use crate::phone::{Action, Handset, ROUNDS_MAX, Told, Trouble, out, replay, words};
+use crate::phone::{Action, Handset, ROUNDS_MAX, Told, out, replay, words};
 
 /// How long a watching phone waits before it tries a server that did not answer again.
 const AGAIN: Duration = Duration::from_secs(2);
@@ -107,16 +107,7 @@ async fn command(phone: &mut Handset, command: Command, clock: &Clock) -> Result
                     phone.waiting()
                 ));
             }
-            if told.troubles.len() > told.refused_photos {
-                let words =
-                    "没有全部传完，稍后再同步。\n  Not everything arrived; sync again later.";
-                return Err(words.into());
-            }
-            if told.refused_photos > 0 {
-                let words = "有照片没有收下，原因和办法见 show refused。\n  Photographs were not \
-                             accepted; show refused says why and what to do.";
-                return Err(words.into());
-            }
+            arrived(&told)?;
         }
         Command::Show { what, json } => {
             let beside = Beside {
@@ -141,6 +132,25 @@ async fn command(phone: &mut Handset, command: Command, clock: &Clock) -> Result
                 out::line(&show::told(&entry, false));
             }
         }
+    }
+    Ok(())
+}
+
+/// Says what a sync did not bring to its end.
+fn arrived(told: &Told) -> Result<(), StartError> {
+    if told.troubles.len() > told.refused_photos + told.unchecked_packs {
+        let words = "没有全部传完，稍后再同步。\n  Not everything arrived; sync again later.";
+        return Err(words.into());
+    }
+    if told.refused_photos > 0 {
+        let words = "有照片没有收下，原因和办法见 show refused。\n  Photographs were not \
+                     accepted; show refused says why and what to do.";
+        return Err(words.into());
+    }
+    if told.unchecked_packs > 0 {
+        let words = "规则没能核对，记录都已送到。请重新登录：sign-in。\n  The rules could not \
+                     be checked; your records arrived. Sign in again: sign-in.";
+        return Err(words.into());
     }
     Ok(())
 }
@@ -173,7 +183,7 @@ async fn watch(phone: &mut Handset) -> Result<(), StartError> {
                 }
                 print_changes(&told);
             }
-            Err(trouble @ Trouble::Offline(_)) => {
+            Err(trouble) if trouble.is_away() => {
                 if !std::mem::replace(&mut is_away, true) {
                     out::aside(&trouble.to_string());
                 }

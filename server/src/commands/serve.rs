@@ -99,6 +99,7 @@ async fn stop_signal() {
 /// # Errors
 /// When the database cannot be reached or is newer than this build.
 pub async fn migrate(config: Config) -> Result<(), StartError> {
+    eprintln!("数据库 database: {}", config.database_told());
     private::data_folder(&config.data)?;
     let db = Db::open(&config.database_url()).await;
     let db = db.map_err(|error| error.to_the_operator())?;

@@ -17,9 +17,11 @@ use xiangyi_proto::verdict::{Verdict, VerdictName};
 use xiangyi_sync::admit::{self, Sender};
 use xiangyi_sync::apply::Outcome;
 use xiangyi_sync::digest;
+use xiangyi_sync::policy;
 use xiangyi_sync::world::{Admitted, Granted, World};
 
 use super::Options;
+use super::columns::CLIENTS;
 use super::people::tail;
 use super::places::unit;
 use super::report::{Report, Why, Word, why};
@@ -55,6 +57,8 @@ struct Wanted {
     line: usize,
     what: String,
     word: Word,
+    /// Names of the fields that change, where there is a card already.
+    fields: Why,
     item: Admitted,
 }
 
@@ -124,6 +128,7 @@ async fn line(
     let shard = region::shard_of(&unit).unwrap_or(Shard(0));
     let stored = stored(app, tx, shard, id).await?;
     let what = id.to_string();
+    let mut fields = Why::default();
     let (mutation, word) = match stored {
         None => (mutation(id, &unit, Op::Create, Some(body), None), Word::New),
         Some((rev, card)) => {
@@ -138,6 +143,7 @@ async fn line(
             if set.is_empty() {
                 return Ok(Ok(Read::Same(what)));
             }
+            fields = names(&set);
             let patch = mutation(id, &unit, Op::Patch, None, Some((rev, set)));
             (patch, Word::Changed)
         }
@@ -148,6 +154,7 @@ async fn line(
         line,
         what,
         word,
+        fields,
         item,
     }))))
 }
@@ -224,18 +231,34 @@ fn body(row: &Row) -> Result<Map<String, Value>, Why> {
     for name in ["born_on", "next_due_on"] {
         put(name, day(row, name)?);
     }
-    let listed = |text: &str| {
-        let words = text.split(['、', ';', '；', '，', ',', ' ']);
-        let words = words.filter(|word| !word.is_empty());
-        Value::Array(words.map(Value::from).collect())
-    };
-    put("categories", row.get("categories").map(listed));
+    put(
+        "categories",
+        row.get("categories").map(categories).transpose()?,
+    );
     if let Some(telephone) = row.get("contact_telephone") {
         let relation = row.get("contact_relation").unwrap_or("家人");
         let contact = json!([{ "relation": relation, "telephone": telephone }]);
         put("contacts", Some(contact));
     }
     Ok(body)
+}
+
+/// Codes of the catalogue for its words; a report counts nobody under a word of one's own.
+fn categories(text: &str) -> Result<Value, Why> {
+    let known = &policy::catalogue().client_categories;
+    let words = text.split(['、', ';', '；', '，', ',', ' ']);
+    let words = words.filter(|word| !word.is_empty());
+    let code = |word: &str| {
+        let found = known.iter().find(|one| one.zh == word || one.code == word);
+        found.map(|one| one.code.as_str()).ok_or_else(|| {
+            why(
+                format!("没有“{word}”这个类别"),
+                format!("there is no category {word}"),
+            )
+        })
+    };
+    let codes: Result<Vec<&str>, Why> = words.map(code).collect();
+    Ok(codes?.into())
 }
 
 fn day(row: &Row, column: &str) -> Result<Option<Value>, Why> {
@@ -287,6 +310,21 @@ fn changed(card: &Value, body: &Map<String, Value>) -> Map<String, Value> {
     members
         .map(|(name, value)| (format!("/{name}"), value.clone()))
         .collect()
+}
+
+/// The fields of a change by their columns: a number that is another client's shows here.
+fn names(set: &Map<String, Value>) -> Why {
+    let plain = set.keys().map(|pointer| pointer.trim_start_matches('/'));
+    let named = plain.map(|name| {
+        let zh = match CLIENTS.iter().find(|column| column.name == name) {
+            Some(column) => column.zh,
+            None if name == "contacts" => "联系人",
+            None => name,
+        };
+        (zh, name)
+    });
+    let (zh, en): (Vec<&str>, Vec<&str>) = named.unzip();
+    why(zh.join("、"), en.join(", "))
 }
 
 fn mutation(
@@ -361,7 +399,11 @@ async fn tried(
         list.retain(
             |one| match outcomes.next().map(|outcome| taken(outcome, one.word)) {
                 Some(Ok(word)) => {
-                    report.add(one.line, word, one.what.as_str());
+                    let told = match word {
+                        Word::Changed | Word::Held => one.fields.clone(),
+                        _ => Why::default(),
+                    };
+                    report.add_told(one.line, word, one.what.as_str(), told);
                     word != Word::Unchanged
                 }
                 Some(Err(why)) => {

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use xiangyi_proto::region::TOWNSHIP_DIGITS;
+
 use super::Options;
 use super::places::{code, days, inside};
 use super::report::{Report, Why, Word, why};
@@ -73,6 +75,15 @@ fn region(
         return Err(why(
             format!("{parent} 不是 {code} 的上级"),
             format!("{parent} is not above {code}"),
+        ));
+    }
+    if let Some(township) = code.get(..TOWNSHIP_DIGITS)
+        && code.len() > TOWNSHIP_DIGITS
+        && !knows(township)
+    {
+        return Err(why(
+            format!("没有它的乡镇（街道）{township}"),
+            format!("its township {township} is not there"),
         ));
     }
     let (from_at, to_at) = days(row)?;

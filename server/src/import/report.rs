@@ -74,12 +74,24 @@ impl Report {
     }
 
     pub(super) fn add(&mut self, line: usize, word: Word, what: impl Into<String>) {
+        self.add_told(line, word, what, Why::default());
+    }
+
+    /// Adds a line with what there is to say of it.
+    pub(super) fn add_told(
+        &mut self,
+        line: usize,
+        word: Word,
+        what: impl Into<String>,
+        (zh, en): Why,
+    ) {
+        let what = what.into();
         self.lines.push(Line {
             line,
             word,
-            what: what.into(),
-            zh: String::new(),
-            en: String::new(),
+            what,
+            zh,
+            en,
         });
     }
 

@@ -113,11 +113,19 @@ fn separated(text: &str) -> Result<Lines, StartError> {
     let mut lines = Vec::new();
     for record in reader.records() {
         let record = record.map_err(|error| format!("不是表格。it is no table: {error}"))?;
-        let line = record.position().map_or(0, csv::Position::line);
+        let line = record.position().map_or(0, |at| line_of(&text, at));
         let cells = record.iter().map(|cell| cell.trim().to_owned()).collect();
-        lines.push((usize::try_from(line).unwrap_or(0), cells));
+        lines.push((line, cells));
     }
     Ok(lines)
+}
+
+/// The line in which a record begins: the reader gives that of the empty lines before it.
+fn line_of(text: &str, at: &csv::Position) -> usize {
+    let number = |n: u64| usize::try_from(n).unwrap_or(0);
+    let rest = text.as_bytes().get(number(at.byte())..).unwrap_or_default();
+    let ends = rest.iter().take_while(|byte| matches!(byte, b'\r' | b'\n'));
+    number(at.line()) + ends.filter(|byte| **byte == b'\n').count()
 }
 
 fn sheet(bytes: &[u8]) -> Result<Lines, StartError> {
@@ -229,9 +237,10 @@ mod tests {
 
     #[test]
     fn quoted_fields_keep_their_separators_and_lines() {
-        let rows = cells("区划代码,名称\n43,\"湖南, 省\n(二)\"\n,\n44,b\n".as_bytes());
+        let rows = cells("区划代码,名称\n43,\"湖南, 省\n(二)\"\n,\n44,b\n\n\n45,c\n".as_bytes());
         assert_eq!(rows[0], (2, "43".into(), "湖南, 省\n(二)".into()));
-        assert_eq!((rows.len(), rows[1].0), (2, 5), "{rows:?}");
+        let lines: Vec<usize> = rows.iter().map(|row| row.0).collect();
+        assert_eq!(lines, [2, 5, 8], "{rows:?}");
     }
 
     #[test]

@@ -120,7 +120,9 @@ pub fn visit(ask: &Visit, photos: &[Photo], at: Moment) -> Value {
 
 /// The body of a new `activity`.
 pub fn activity(ask: &Activity, at: Moment) -> Value {
-    let starts_at = at.true_ms + ask.starts_in_hours * HOUR_MS;
+    // People appoint to the minute; seconds would say that nobody chose the time.
+    let now = at.true_ms - at.true_ms.rem_euclid(MINUTE_MS);
+    let starts_at = now + ask.starts_in_hours * HOUR_MS;
     json!({
         "title": ask.title,
         "type": ask.kind,

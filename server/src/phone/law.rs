@@ -122,9 +122,11 @@ impl Handset {
         });
         let before = self.law.packs.len();
         for name in self.law.learn(rows) {
+            // The keys are not asked anew here: whoever altered a pack could answer that too.
+            told.unchecked_packs += 1;
             told.troubles.push(format!(
-                "规则包 {name} 的签名不可信，没有采用，仍用原来的。\n  Rule pack {name} is not \
-                 signed by whom this phone trusts; it is not used, the former one is."
+                "规则包 {name} 的签名这台手机不认得，没有采用，仍用原来的规则。\n  This phone does \
+                 not know who signed rule pack {name}; it is not used, the former rules are."
             ));
         }
         if self.law.packs.len() != before {

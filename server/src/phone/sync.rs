@@ -42,6 +42,8 @@ pub struct Told {
     pub troubles: Vec<String>,
     /// How many of these are photographs that the server will never take.
     pub refused_photos: usize,
+    /// How many of these are rule packs whose signature this phone cannot check.
+    pub unchecked_packs: usize,
     resets: usize,
     mends: usize,
 }

@@ -39,6 +39,17 @@ impl Trouble {
         )
     }
 
+    /// Whether the server is not there now: no answer, or a proxy's in its place.
+    pub fn is_away(&self) -> bool {
+        let status = match self {
+            Self::Offline(_) => return true,
+            Self::Problem(problem) => problem.status,
+            Self::Status(status) => *status,
+            Self::Store(_) | Self::Words(..) => return false,
+        };
+        matches!(status, 502..=504)
+    }
+
     /// The server's code, if it gave one.
     pub fn code(&self) -> Option<&str> {
         match self {

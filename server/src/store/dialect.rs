@@ -389,10 +389,23 @@ async fn open_server(url: &str) -> Result<Db, StoreError> {
 
 /// Says whether the disk is full.
 pub(super) fn is_full(error: &sqlx::Error) -> bool {
-    let sqlx::Error::Database(fault) = error else {
-        return false;
+    let fault = match error {
+        sqlx::Error::Database(fault) => fault,
+        sqlx::Error::Io(error) => return error.kind() == std::io::ErrorKind::StorageFull,
+        _ => return false,
     };
-    matches!(fault.code().unwrap_or_default().as_ref(), "13" | "53100")
+    // SQLite: FULL, and IOERR with WRITE or SHMSIZE, where a file may not grow. PostgreSQL:
+    // disk_full.
+    let code = fault.code().unwrap_or_default();
+    matches!(code.as_ref(), "13" | "778" | "4874" | "53100")
+}
+
+/// Says whether a migration found the disk full.
+pub(super) fn is_full_migrating(error: &MigrateError) -> bool {
+    match error {
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => is_full(error),
+        _ => false,
+    }
 }
 
 /// Says whether repeating may help: a lock, a connection or a serialisation that did not come.

@@ -78,9 +78,13 @@ impl StoreError {
         }
     }
 
-    /// Says whether the disk is full.
+    /// Says whether the disk is full, or takes no more.
     pub fn is_full(&self) -> bool {
-        matches!(self, Self::Engine(error) if dialect::is_full(error))
+        match self {
+            Self::Engine(error) => dialect::is_full(error),
+            Self::Migration(error) => dialect::is_full_migrating(error),
+            _ => false,
+        }
     }
 
     /// Says whether the same call may succeed in a moment.
@@ -92,6 +96,10 @@ impl StoreError {
 impl std::fmt::Display for StoreError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
+            full if full.is_full() => f.write_str(
+                "磁盘满了（或写不进），请腾出空间再来。the disk of the database is full, or cannot be \
+                 written: free some room",
+            ),
             Self::Engine(_) => f.write_str("the database failed"),
             Self::Migration(_) => f.write_str("the tables could not be migrated"),
             Self::Newer => f.write_str("the tables were made by a later build of xiangyi"),

@@ -1,6 +1,8 @@
-//! Clients: the village must lie in the station's township, assignments must run forwards.
+//! Clients: the village must lie in the station's township, assignments must run forwards, and
+//! nobody is born after today.
 
 use serde_json::Value;
+use xiangyi_proto::time::day_text;
 
 use super::{Rules, village_within};
 use crate::check::Faults;
@@ -11,6 +13,11 @@ pub struct Client;
 impl Rules for Client {
     fn check(&self, item: &Admitted, body: &Value, faults: &mut Faults) {
         village_within(item, body.get("village"), "/village", faults);
+        // Days are written so that the later one is the greater text.
+        let born_on = body.get("born_on").and_then(Value::as_str);
+        if born_on.is_some_and(|day| *day > *day_text(item.received_at)) {
+            faults.add("/born_on", "time-range");
+        }
         let workers = body.get("workers").and_then(Value::as_array);
         for (index, worker) in workers.into_iter().flatten().enumerate() {
             let at = |name: &str| worker.get(name).and_then(Value::as_i64);

@@ -33,13 +33,14 @@ impl PackFault {
         }
     }
 
-    /// A document that does not read; what was found in its place is told in a few words.
+    /// A document that does not read; what was found in its place is told in a few words, and no
+    /// text of it: a wrong file may hold people's names.
     pub fn unread(error: &impl fmt::Display) -> Self {
-        let told = error
-            .to_string()
-            .chars()
-            .take(UNREAD_CHARS)
-            .collect::<String>();
+        let mut told = error.to_string();
+        if let (Some(first), Some(last)) = (told.find('"'), told.rfind('"')) {
+            told.replace_range(first..=last, "…");
+        }
+        let told = told.chars().take(UNREAD_CHARS).collect::<String>();
         Self::of_pack("document", told)
     }
 

@@ -251,6 +251,17 @@ async fn settings_are_checked_before_a_start() {
         let said = command(&args.each_ref().map(String::as_str)).await;
         assert!(said.bad().contains(why), "{settings}: {said:?}");
     }
+    let empty = scratch.path().join("secret");
+    fs::write(&empty, "\n").expect("written");
+    let of_file = format!("app_secret_file = {:?}", text(&empty));
+    for secret in [of_file.as_str(), "app_secret = \"\""] {
+        fs::write(&file, format!("[wechat]\napp_id = \"wx1\"\n{secret}\n")).expect("written");
+        let said = command(&args.each_ref().map(String::as_str)).await;
+        assert!(
+            said.bad().contains("wechat.app_secret") && said.bad().contains("empty"),
+            "{said:?}"
+        );
+    }
     // A key that others may read stops a start, and is told before it.
     let data = scratch.path().join("data");
     fs::create_dir_all(data.join("keys")).expect("made");
@@ -287,4 +298,39 @@ async fn root_leaves_nothing_in_the_folder_of_an_account() {
         );
     }
     assert_eq!(fs::read_dir(&data).expect("a folder").count(), 0);
+}
+
+#[tokio::test]
+async fn a_backup_that_would_be_none_is_refused() {
+    let scratch = Scratch::new("process");
+    let _serving = crate::demo(scratch.path(), &[]).await;
+    let folder = text(&scratch.path().join("data"));
+    let (within, out) = (scratch.path().join("data/copies"), scratch.path().join("b"));
+    let (within, out) = (text(&within), text(&out));
+    let said = command(&["backup", "--data", &folder, "--to", &within]).await;
+    assert!(said.bad().contains("elsewhere"), "{said:?}");
+    let said = command(&["backup", "--data", &folder, "--to", &out, "--keep", "0"]).await;
+    assert!(said.bad().contains("--keep"), "{said:?}");
+    let made = command(&["backup", "--data", &folder, "--to", &out]).await;
+    made.good();
+    let said = command(&["messages", "parked", "--data", &folder]).await;
+    assert!(said.good().contains("没有"), "{said:?}");
+    let empty = text(&scratch.path().join("empty"));
+    let said = command(&["migrate", "--data", &empty]).await;
+    assert!(said.err.starts_with("数据库 database"), "{said:?}");
+    let said = command(&["restore", "--data", &empty, "--from", &out]).await;
+    let words = said.bad();
+    assert!(words.contains(&format!("--from {out}/20")), "{words}");
+}
+
+#[tokio::test]
+async fn a_full_disk_is_called_so() {
+    let scratch = Scratch::new("process");
+    let _serving = crate::demo(scratch.path(), &[]).await;
+    let folder = text(&scratch.path().join("data"));
+    let to = text(&scratch.path().join("backups"));
+    let args = ["backup", "--data", &folder, "--to", &to].map(str::to_owned);
+    let said = xiangyi_tests::program::said(crate::trouble::without_room(XIANGYI, 40, &args));
+    let said = said.await;
+    assert!(said.bad().contains("磁盘满了"), "{said:?}");
 }

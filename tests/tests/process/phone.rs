@@ -2,7 +2,11 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
 use xiangyi_tests::program::{Hand, Serving, until};
 use xiangyi_tests::scratch::Scratch;
 
@@ -228,6 +232,52 @@ async fn a_place_is_left_offered_accepted_and_declined() {
     holds(&three.does(&["sync"]).await, &["已收下", "状态 state: "]);
 }
 
+/// A proxy without its server: every request gets a 503 with its words, then a 502 without any.
+struct BusyProxy {
+    asked: Arc<AtomicUsize>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl BusyProxy {
+    async fn close(self) {
+        self.task.abort();
+        // A task that was told to stop ends with that as its answer.
+        let _ = self.task.await;
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a proxy of the test, ended with it"
+)]
+async fn busy_proxy(listen: &str) -> BusyProxy {
+    let listener = TcpListener::bind(listen).await.expect("the port is free");
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = asked.clone();
+    let busy = serde_json::json!({ "type": "urn:xiangyi:problem:busy", "title": "busy",
+        "status": 503, "code": "busy", "detail": "服务器正忙", "detail_en": "Busy.",
+        "request": "proxy" });
+    let busy = busy.to_string();
+    let task = tokio::spawn(async move {
+        while let Ok((mut line, _)) = listener.accept().await {
+            let mut ask = [0; 4096];
+            let read = line.read(&mut ask).await;
+            let (status, body) = match count.fetch_add(1, Ordering::Relaxed) % 2 {
+                0 => ("503 Service Unavailable", busy.clone()),
+                _ => ("502 Bad Gateway", "<html>".to_owned()),
+            };
+            let length = body.len();
+            let head = format!("content-length: {length}\r\nconnection: close");
+            let answer = format!("HTTP/1.1 {status}\r\n{head}\r\n\r\n{body}");
+            if read.is_ok() && line.write_all(answer.as_bytes()).await.is_ok() {
+                // Whoever hung up meanwhile asks again.
+                let _ = line.shutdown().await;
+            }
+        }
+    });
+    BusyProxy { asked, task }
+}
+
 #[tokio::test]
 async fn a_watching_phone_hears_of_others_and_outlives_the_server() {
     let scratch = Scratch::new("process");
@@ -266,6 +316,13 @@ async fn a_watching_phone_hears_of_others_and_outlives_the_server() {
     let complained = scratch.path().join("complained");
     let read = || fs::read_to_string(&complained).unwrap_or_default();
     until("it says so", || read().contains("连不上").then_some(())).await;
+    // The proxy before a server that is away answers for it.
+    let proxy = busy_proxy(&listen).await;
+    until("the proxy was asked", || {
+        (proxy.asked.load(Ordering::Relaxed) > 3).then_some(())
+    })
+    .await;
+    proxy.close().await;
     let _serving = demo(scratch.path(), &["--listen", &listen]).await;
     hears("又连上了".to_owned()).await;
     hears(format!("check_in  {own}  已收下")).await;

@@ -92,6 +92,19 @@ async fn a_refused_line_stops_the_program_too() {
     holds(said.good(), &["不变 unchanged 1", "没有变化"]);
 }
 
+#[tokio::test]
+async fn a_wrong_file_is_no_pack_and_is_not_told() {
+    let scratch = Scratch::new("process");
+    let file = scratch.path().join("people.csv");
+    fs::write(&file, "手机号,姓名\n13700000001,示例甲\n").expect("written");
+    let file = file.display().to_string();
+    let args = ["import", "pack", &file, "--by", WORKER, "--dry-run"];
+    let said = run(scratch.path(), &args).await;
+    holds(said.bad(), &["not sound", "document"]);
+    let told = said.bad();
+    assert!(!told.contains("示例甲") && !told.contains("手机"), "{told}");
+}
+
 /// A client with a visit; gives their ids.
 async fn served(phone: &Hand) -> (String, String) {
     let card = ["client", "--name", "彭奶奶", "--village", VILLAGE];

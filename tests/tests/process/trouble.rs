@@ -316,7 +316,7 @@ async fn two_windows_of_one_phone_lose_nothing() {
 }
 
 /// A command of the phone that can write no file beyond so many blocks of 1,024 bytes.
-fn without_room(program: Program, blocks: usize, args: &[String]) -> Command {
+pub fn without_room(program: Program, blocks: usize, args: &[String]) -> Command {
     let mut command = Command::new("bash");
     let limited = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$@\"");
     command.args(["-c", &limited, "bash", program.0]).args(args);
