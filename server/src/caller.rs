@@ -68,6 +68,7 @@ impl Signed {
         if person != self.0.sub {
             return Err(ApiError::new(problem::UNAUTHORIZED));
         }
+        app.asked.of_person(&person, now)?;
         Ok((person, device.filter(|device| device.kind == "phone")))
     }
 }
@@ -97,7 +98,7 @@ impl FromRequestParts<App> for Signed {
         if claims.limited && !is_own {
             return Err(ApiError::new(problem::SECOND_FACTOR_NEEDED));
         }
-        app.asked.count(&claims.sid, &claims.sub, app.clock.now())?;
+        app.asked.of_session(&claims.sid, app.clock.now())?;
         Ok(Self(claims))
     }
 }
@@ -111,6 +112,7 @@ impl FromRequestParts<App> for Caller {
         let known = sessions::granted(&mut tx, &claims.sid, app.clock.now()).await?;
         let known = known.filter(|(person, _)| *person == claims.sub);
         let (_, grants) = known.ok_or(ApiError::new(problem::UNAUTHORIZED))?;
+        app.asked.of_person(&claims.sub, app.clock.now())?;
         Ok(Self {
             person: claims.sub,
             session: claims.sid,

@@ -320,8 +320,10 @@ impl Config {
             let text = std::fs::read_to_string(file)
                 .map_err(|error| wrong(format!("cannot be read: {error}")))?;
             // Read by itself first: only a text can say in which line it is wrong.
-            toml::from_str::<Self>(&text).map_err(|error| wrong(error.to_string()))?;
-            table = toml::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+            toml::from_str::<Self>(&text)
+                .map_err(|error| wrong(environment::told(&text, &error)))?;
+            let told = |error| wrong(environment::told(&text, &error));
+            table = toml::from_str(&text).map_err(told)?;
         }
         environment::over(table, environment)
     }

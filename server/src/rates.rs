@@ -97,6 +97,33 @@ impl Asked {
         }
     }
 
+    /// Counts a request of a sign-in, before it is known whether that still holds: tokens of ended
+    /// sessions use up what is theirs and nothing of the person's.
+    ///
+    /// # Errors
+    /// As `count`.
+    pub fn of_session(&self, session: &str, now: i64) -> Result<(), ApiError> {
+        self.one(self.session, session, now)
+    }
+
+    /// Counts a request of a person whose sign-in holds.
+    ///
+    /// # Errors
+    /// As `count`.
+    pub fn of_person(&self, person: &str, now: i64) -> Result<(), ApiError> {
+        self.one(self.person, person, now)
+    }
+
+    fn one(&self, bound: Bound, key: &str, now: i64) -> Result<(), ApiError> {
+        let now = now * 1_000;
+        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        let after = bound.take(used.get(key).copied().unwrap_or(0), now);
+        let after = after.map_err(too_often)?;
+        let is_full = is_full(&mut used, now);
+        put(&mut used, key, after, is_full);
+        Ok(())
+    }
+
     /// Counts a request at `now` (Unix milliseconds).
     ///
     /// # Errors
@@ -110,20 +137,27 @@ impl Asked {
         let (session_after, person_after) = match (session_after, person_after) {
             (Ok(session), Ok(person)) => (session, person),
             (one, other) => {
-                let wait = one.err().max(other.err()).unwrap_or(0);
-                let wait_ms = (wait + 999) / 1_000;
-                return Err(ApiError::new(problem::THROTTLED).retry(wait_ms));
+                return Err(too_often(one.err().max(other.err()).unwrap_or(0)));
             }
         };
-        if used.len() + 2 > KNOWN_MAX {
-            used.retain(|_, until| *until > now);
-        }
-        // Where all of them still wait a newcomer passes uncounted: nobody is forgiven for another.
-        let is_full = used.len() + 2 > KNOWN_MAX;
+        let is_full = is_full(&mut used, now);
         put(&mut used, session, session_after, is_full);
         put(&mut used, person, person_after, is_full);
         Ok(())
     }
+}
+
+fn too_often(wait: i64) -> ApiError {
+    ApiError::new(problem::THROTTLED).retry((wait + 999) / 1_000)
+}
+
+/// Whether there is no room for a newcomer, who then passes uncounted: nobody is forgiven for
+/// another.
+fn is_full(used: &mut HashMap<String, i64>, now: i64) -> bool {
+    if used.len() + 2 > KNOWN_MAX {
+        used.retain(|_, until| *until > now);
+    }
+    used.len() + 2 > KNOWN_MAX
 }
 
 /// Without a new text for who is known already.

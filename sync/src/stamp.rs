@@ -9,9 +9,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, Mac as _};
 use sha2::Sha256;
 use xiangyi_proto::exchange::{Position, Proof};
-use xiangyi_proto::time::Millis;
+use xiangyi_proto::time::{Millis, TimeQuality};
 use xiangyi_proto::verdict::{HeldFor, Verdict, VerdictName};
 
+use crate::clock_quality::{self, Estimate};
 use crate::digest::Digest;
 use crate::world::{Admitted, Proved};
 
@@ -138,6 +139,16 @@ impl Stamps {
             return false;
         }
         item.received_at = proof.at.min(item.received_at);
+        // The clock of this request says nothing of that day, and no proof holds it: what the bytes
+        // claim counts, which the proof binds.
+        let claimed = Estimate {
+            at: item.estimated_at.saturating_sub(item.shift_ms),
+            quality: TimeQuality::Claimed,
+            shift_ms: 0,
+        };
+        let settled = clock_quality::settle(claimed, item.received_at);
+        (item.estimated_at, item.shift_ms) = (settled.at, settled.shift_ms);
+        item.quality = settled.quality;
         let came_in = proof.verdict.is_stored() || proof.verdict == VerdictName::Held;
         item.proof = came_in.then(|| Proved {
             verdict: proof.verdict,

@@ -79,7 +79,9 @@ impl Known {
     /// token, but none that makes it live longer than half a day from when the key ended.
     fn may_have_signed(&self, claims: &Claims) -> bool {
         self.until.is_none_or(|until| {
-            claims.iat * 1_000 <= until && (claims.exp - claims.iat) * 1_000 <= COOKIE_MS
+            let lives = claims.exp.checked_sub(claims.iat);
+            (0..=until / 1_000).contains(&claims.iat)
+                && lives.is_some_and(|lives| lives <= COOKIE_MS / 1_000)
         })
     }
 }
@@ -282,7 +284,11 @@ mod tests {
             ..claims(1, 60)
         };
         let long = claims(1, COOKIE_MS / 1_000 + 1);
-        for token in [late, long].map(|claims| before.sign(&claims)) {
+        let wrapped = Claims {
+            iat: -9_223_368_036_854_776,
+            ..claims(1, 4_000_000_000)
+        };
+        for token in [late, long, wrapped].map(|claims| before.sign(&claims)) {
             assert_eq!(turned.check(&token, 6_000).err(), Some(NoToken::Expired));
         }
         assert_eq!(turned.published().len(), 2);

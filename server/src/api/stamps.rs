@@ -46,7 +46,8 @@ pub fn prove(app: &App, items: &mut [Admitted], proofs: &[Proof]) {
         let Some(proof) = proofs.get(&item.mutation.n) else {
             continue;
         };
-        let fits = app.stamps.prove(item, proof);
+        let is_past = app.durable.is_past(item.shard.0, proof.epoch);
+        let fits = is_past && app.stamps.prove(item, proof);
         let what = if fits { "fits" } else { "fits not" };
         metrics::counter!("xiangyi_proofs_total", "proof" => what).increment(1);
         if fits && item.faults.is_empty() {

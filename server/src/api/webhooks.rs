@@ -109,7 +109,12 @@ pub async fn create(
     let ask: Ask = body::json(&headers, &bytes)?;
     may(&app, &caller, &ask.unit)?;
     let wrong = |pointer, code| ApiError::new(problem::INVALID_ENVELOPE).at(pointer, code);
-    let shard = region::shard_of(&ask.unit).filter(|_| app.regions.knows(&ask.unit));
+    let has_stream = matches!(
+        ask.unit.len(),
+        region::COUNTY_DIGITS | region::TOWNSHIP_DIGITS
+    );
+    let is_known = has_stream && app.regions.knows(&ask.unit);
+    let shard = region::shard_of(&ask.unit).filter(|_| is_known);
     let shard = shard.ok_or_else(|| wrong("/unit", "unit-unknown"))?;
     guard::target(&ask.url, &app.webhooks.networks)
         .await
@@ -192,9 +197,13 @@ async fn own(app: &App, caller: &Caller, id: &str) -> Result<(Tx, Webhook), ApiE
     if id.contains('\0') {
         return Err(none());
     }
-    let mut tx = app.db.write().await?;
+    let mut tx = app.db.glance().await?;
     let hook = rows::by_id(&mut tx, id).await?.ok_or_else(none)?;
     may(app, caller, unit_of(&hook))?;
+    drop(tx);
+    // Nobody without a right here comes as far as the writer.
+    let mut tx = app.db.write().await?;
+    let hook = rows::by_id(&mut tx, id).await?.ok_or_else(none)?;
     Ok((tx, hook))
 }
 

@@ -183,7 +183,7 @@ fn session(value: &Value, id: Uuid, full: &HashMap<(Uuid, String), Places>) -> S
         let slot = full.get(&(id, xiangyi_sync::kinds::slot_name(number, &name)));
         let left = slot.map_or(capacity, |slot| slot.capacity - slot.taken);
         Role {
-            role: name,
+            role: super::without_numbers(&name),
             capacity,
             left: left.max(0),
         }

@@ -115,13 +115,13 @@ pub fn digest(texts: &Texts) -> Vec<u8> {
 
 /// A text without the numbers by which somebody can be reached: seven digits or more, of either
 /// width, whatever spaces and dashes stand between them.
-fn without_numbers(text: &str) -> String {
+pub(crate) fn without_numbers(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     let mut run = String::new();
     let mut digits = 0;
     for letter in text.chars().chain(['\n']) {
-        let is_digit = letter.is_ascii_digit() || ('０'..='９').contains(&letter);
-        if is_digit || (digits > 0 && matches!(letter, ' ' | '-' | '－' | '—' | '\u{3000}')) {
+        let is_digit = letter.is_numeric() || "〇零一二三四五六七八九".contains(letter);
+        if is_digit || (digits > 0 && is_between(letter)) {
             digits += usize::from(is_digit);
             run.push(letter);
             continue;
@@ -140,6 +140,16 @@ fn without_numbers(text: &str) -> String {
     shown
 }
 
+/// What people put between the digits of one number: spaces, dashes, points, and letters that
+/// nobody sees.
+fn is_between(letter: char) -> bool {
+    let is_blank = letter.is_whitespace() && letter != '\n';
+    is_blank
+        || matches!(letter, '-' | '.' | '·' | '－' | '—' | '~' | '(' | ')')
+        || ('\u{2010}'..='\u{2015}').contains(&letter)
+        || ('\u{200b}'..='\u{200f}').contains(&letter)
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -152,7 +162,7 @@ mod tests {
             ("联系 13800000001 张", "联系 ＊＊＊张"),
             ("电话0731-8401 2345", "电话＊＊＊"),
             ("１３８００００００００１", "＊＊＊"),
-            ("2026-01-17 九点", "＊＊＊九点"),
+            ("2026-01-17 九点", "＊＊＊点"),
             ("3 号楼 2-401，50 人", "3 号楼 2-401，50 人"),
             ("", ""),
         ] {

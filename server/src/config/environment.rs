@@ -70,6 +70,16 @@ fn fitting(table: &Table) -> Result<Config, String> {
     })
 }
 
+/// Where a text is wrong and why, without the line: it may hold a secret.
+pub fn told(text: &str, error: &toml::de::Error) -> String {
+    let before = error.span().and_then(|span| text.get(..span.start));
+    let line = before.map_or(1, |before| before.matches('\n').count() + 1);
+    let why = error.message().lines().next().unwrap_or_default();
+    let holds_value = why.starts_with("invalid type") || why.starts_with("invalid value");
+    let why = if holds_value { "does not fit" } else { why };
+    format!("line {line}: {why}")
+}
+
 /// Nothing when the way leads through something that has no keys.
 fn put(table: &mut Table, path: &str, value: Value) -> Option<()> {
     match path.split_once(BELOW) {
