@@ -11,6 +11,8 @@ use xiangyi_server::clock::Clock;
 use xiangyi_server::commands::demo;
 use xiangyi_server::config::{Config, LogLevel, PhotoStore};
 use xiangyi_server::entropy::Entropy;
+use xiangyi_server::on;
+use xiangyi_server::store::Db;
 use xiangyi_tests::engine::Engine;
 use xiangyi_tests::harness::{Harness, START};
 use xiangyi_tests::on_both;
@@ -167,8 +169,15 @@ async fn a_start_on_tables_of_another_build_makes_no_keys() {
         ..Config::default()
     };
     config.database.url = Some(Engine::Postgres.address(&scratch).await);
+    let db = Db::open(&config.database_url()).await.expect("it is there");
+    let mut tx = db.write().await.expect("begin");
+    let older = "DELETE FROM _sqlx_migrations WHERE version > 17";
+    on!(&mut tx, |c| sqlx::query(older).execute(c).await.map(drop))
+        .expect("as an earlier build left it");
+    tx.commit().await.expect("commit");
+    db.close().await;
     let started = App::open(&config, Clock::fixed(START), Entropy::system()).await;
-    let error = started.err().expect("nothing is in the tables yet");
+    let error = started.err().expect("the tables are not current");
     assert!(error.to_string().contains("migrate"), "{error}");
     assert!(
         !config.data.join("keys").exists(),
