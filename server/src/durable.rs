@@ -35,8 +35,8 @@ impl Durable {
     }
 
     /// Whether an epoch came before the one in which a shard answers now: what was answered in this
-    /// one is in the log, and nobody answers in a later one. Of a county that a backup does not hold
-    /// nothing is known yet.
+    /// one is in the log, and nobody answers in a later one. Of a county that the backup does not
+    /// hold nothing is known yet.
     pub fn is_past(&self, shard: i64, epoch: i64) -> bool {
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
         known.get(&shard).is_none_or(|at| epoch < at.epoch)

@@ -137,7 +137,8 @@ on_both!(
             (&told["webhook"], &told["stream"]),
             (&hook["id"], &json!("county:430121"))
         );
-        assert_eq!(told["from"], hook["position"]);
+        // Nothing of this stream lies between.
+        assert!(told["from"].as_i64() >= hook["position"].as_i64(), "{told}");
         let events = told["events"].as_array().expect("events");
         assert_eq!(events.len(), 2, "{told}");
         assert!(
