@@ -46,7 +46,7 @@ pub async fn make(app: &App, to: &Path, keep: Option<usize>) -> Result<Made, Sta
     if folder.try_exists()? {
         return Err(format!("{} is there already", folder.display()).into());
     }
-    forget_broken(to)?;
+    forget(to, UNDER_WAY)?;
     private::folder(&under_way)?;
     let tables = database(&app.db, &under_way.join(DATABASE)).await?;
     let copy = Db::file(&under_way.join(DATABASE)).await?;
@@ -105,12 +105,7 @@ pub async fn make(app: &App, to: &Path, keep: Option<usize>) -> Result<Made, Sta
 
 /// A faulty copy is better than none where nothing else is left: the newest stays.
 fn put_aside(to: &Path, under_way: &Path, kept: &Path) -> io::Result<()> {
-    for entry in fs::read_dir(to)? {
-        let path = entry?.path();
-        if path.extension().is_some_and(|end| end == "faulty") {
-            fs::remove_dir_all(path)?;
-        }
-    }
+    forget(to, FAULTY)?;
     fs::rename(under_way, kept)?;
     File::open(to)?.sync_all()
 }
@@ -120,11 +115,14 @@ async fn held_by(copy: &Db) -> Result<Vec<shards::ShardRow>, StartError> {
     Ok(shards::heads(&mut copy.read().await?).await?)
 }
 
-/// What a crash left of an earlier backup.
-fn forget_broken(to: &Path) -> io::Result<()> {
+/// Takes away what an earlier backup left under a name with this end.
+fn forget(to: &Path, end: &str) -> io::Result<()> {
     for entry in fs::read_dir(to)? {
         let path = entry?.path();
-        if path.extension().is_some_and(|end| end == "under-way") {
+        if path
+            .extension()
+            .is_some_and(|own| end.strip_prefix('.') == own.to_str())
+        {
             fs::remove_dir_all(path)?;
         }
     }

@@ -19,7 +19,7 @@ use crate::app::App;
 use crate::store::cards::{self as rows, Came, Card};
 use crate::store::wechat::openid_of;
 use crate::store::{StoreError, keys, lists, load};
-use crate::wechat::messages::place;
+use crate::wechat::messages::{pause_ms, place};
 use crate::wechat::{Fault, WeChat};
 use crate::writer::Work;
 
@@ -203,11 +203,6 @@ async fn check(app: &App, wechat: &WeChat, card: &Card) -> Result<(), StoreError
     };
     rows::set(&mut tx, card, &came).await?;
     tx.commit().await
-}
-
-/// Ten seconds, then four times as long each time.
-fn pause_ms(tries: i64) -> i64 {
-    10_000 << (2 * (tries - 1).clamp(0, 6))
 }
 
 /// The organiser's user of the mini-program.

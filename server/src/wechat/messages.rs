@@ -121,7 +121,7 @@ async fn send_one(app: &App, wechat: &WeChat, message: &Message) -> Result<(), S
 }
 
 /// Ten seconds, then four times as long each time.
-fn pause_ms(tries: i64) -> i64 {
+pub fn pause_ms(tries: i64) -> i64 {
     10_000 << (2 * (tries - 1).clamp(0, 6))
 }
 
