@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check bench sim train folds install-deps need-cargo need-lints need-node
+.PHONY: help run demo test check bench sim sim-mutants train folds install-deps need-cargo need-lints need-node
 # One after another, whatever -j says: two installations at once lock each other out.
 .NOTPARALLEL:
 
@@ -27,6 +27,7 @@ help:
 	@echo 'make demo     play a recorded day against the running server'
 	@echo 'make bench    load figures beside the floor of the same run, JSON in $(BENCH_JSON)'
 	@echo 'make sim      simulate whole worlds: SEEDS=200, or SEED=17 to play one again'
+	@echo 'make sim-mutants  plant each known fault and see that a law catches it'
 	@echo 'make train    learn the weights of the text signals anew (minutes)'
 	@echo 'make folds    what they are worth on writers they never saw, and the learning curve'
 	@echo 'make check    formatting and lints'
@@ -91,6 +92,9 @@ bench: need-cargo
 SEEDS ?= 100
 sim: need-cargo
 	cargo run --release -p xiangyi-sim -- $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))
+
+sim-mutants: need-cargo
+	cargo run --release -p xiangyi-sim -- --mutants --seeds 300
 
 train: need-cargo
 	cargo run --release -p xiangyi-train -- learn

@@ -170,7 +170,7 @@ pub struct PullAsk {
     pub sums: bool,
 }
 
-/// How rows are written; `columns` is reserved and answered with rows for now.
+/// How rows are written. `columns` is a wish: where few rows come they come as rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Form {
@@ -258,6 +258,9 @@ pub struct PullAnswer {
     pub swept: Vec<StreamRef>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<StreamChanges>,
+    /// The same in the other form; one of both is empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub columns: Vec<StreamColumns>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sums: Vec<StreamSum>,
 }
@@ -275,6 +278,54 @@ pub struct StreamChanges {
     pub shard: i64,
     pub stream: String,
     pub rows: Vec<Row>,
+}
+
+/// Rows of one stream, member by member instead of row by row.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StreamColumns {
+    pub shard: i64,
+    pub stream: String,
+    /// Texts that occur more than once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub texts: Vec<String>,
+    pub columns: Vec<Column>,
+    /// Which columns a row has, each combination once.
+    pub shapes: Vec<Vec<usize>>,
+    /// The combination of each row, by its place in `shapes`.
+    pub rows: Vec<usize>,
+}
+
+/// The values of one member, of those rows that have it, in their order.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Column {
+    /// The pointer of the member in a row: `/seq`, `/body/started_at`.
+    pub at: String,
+    #[serde(flatten)]
+    pub values: Values,
+}
+
+/// How the values of a column are written.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Values {
+    /// Whole numbers: the difference to the one before, the first to 0.
+    Steps(Vec<i64>),
+    /// Whole numbers: the difference to the value of another column in the same row, which comes
+    /// before this one.
+    Beside(Beside),
+    /// Places in `texts`.
+    Texts(Vec<usize>),
+    /// Ids, 16 bytes each, one behind the other in base64 (URL alphabet, no padding).
+    Ids(String),
+    /// As they are.
+    Plain(Vec<Value>),
+}
+
+/// Whole numbers that follow those of another column.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Beside {
+    pub column: usize,
+    pub by: Vec<i64>,
 }
 
 /// One row of a stream. A row that left carries `rm` and no body.

@@ -39,7 +39,7 @@ codes! {
     INFLATE_RATIO "inflate-ratio" 413 false
         "压缩内容展开后过大，已拒绝。" "The compressed body inflates too far and was refused.";
     UNSUPPORTED_ENCODING "unsupported-encoding" 415 false
-        "不支持这种压缩方式，请用 gzip 或不压缩。" "This encoding is not supported. Use gzip or none.";
+        "不支持这种压缩方式，请用 gzip、zstd 或不压缩。" "This encoding is not supported. Use gzip, zstd or none.";
     UNSUPPORTED_MEDIA_TYPE "unsupported-media-type" 415 false
         "请用 application/json 发送。" "Send application/json.";
     UNSUPPORTED_PROTOCOL "unsupported-protocol" 400 false

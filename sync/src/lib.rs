@@ -7,6 +7,7 @@ pub mod admit;
 pub mod apply;
 pub mod check;
 pub mod clock_quality;
+pub mod columns;
 pub mod cursor;
 pub mod decide;
 pub mod digest;

@@ -15,6 +15,9 @@ use xiangyi_proto::problem;
 
 use crate::problem::ApiError;
 
+/// The largest window of zstd, as a power of two: 2 MiB, in which the largest body fits.
+const WINDOW_LOG_MAX: u32 = 21;
+
 /// The text of a JSON body, inflated if need be.
 ///
 /// # Errors
@@ -28,7 +31,8 @@ pub fn text(headers: &HeaderMap, bytes: &Bytes) -> Result<String, ApiError> {
         .map(|value| value.as_bytes());
     let inflated = match encoding {
         None | Some(b"identity" | b"") => bytes.to_vec(),
-        Some(b"gzip" | b"x-gzip") => inflate(bytes)?,
+        Some(b"gzip" | b"x-gzip") => inflate(bytes, MultiGzDecoder::new(&**bytes))?,
+        Some(b"zstd") => inflate(bytes, zstd(bytes)?)?,
         Some(_) => return Err(ApiError::new(problem::UNSUPPORTED_ENCODING)),
     };
     if inflated.len() > INFLATED_BYTES_MAX {
@@ -108,12 +112,20 @@ fn is_json(headers: &HeaderMap) -> bool {
     kind.eq_ignore_ascii_case("application/json")
 }
 
-/// Inflates gzip, never past the size or the ratio that an honest body has.
-fn inflate(bytes: &[u8]) -> Result<Vec<u8>, ApiError> {
+/// Opens zstd; a frame that wants a larger window than any body fills is none of ours.
+fn zstd(bytes: &[u8]) -> Result<impl Read, ApiError> {
+    let not_one = |_| ApiError::new(problem::MALFORMED_JSON);
+    let mut decoder = zstd::stream::read::Decoder::with_buffer(bytes).map_err(not_one)?;
+    decoder.window_log_max(WINDOW_LOG_MAX).map_err(not_one)?;
+    Ok(decoder)
+}
+
+/// Inflates a body, never past the size or the ratio that an honest one has.
+fn inflate(bytes: &[u8], inflated: impl Read) -> Result<Vec<u8>, ApiError> {
     let ratio = bytes.len().saturating_mul(INFLATE_RATIO_MAX);
     let cap = ratio.clamp(INFLATE_FREE_BYTES, INFLATED_BYTES_MAX);
     let mut out = Vec::new();
-    let mut bounded = MultiGzDecoder::new(bytes).take(cap as u64 + 1);
+    let mut bounded = inflated.take(cap as u64 + 1);
     bounded
         .read_to_end(&mut out)
         .map_err(|_| ApiError::new(problem::MALFORMED_JSON))?;
@@ -192,6 +204,18 @@ mod tests {
             code(Some("gzip"), Bytes::from_static(b"plain")),
             Some("malformed-json")
         );
+        let zstd = |plain: &[u8], level| -> Bytes {
+            zstd::stream::encode_all(plain, level)
+                .expect("memory")
+                .into()
+        };
+        assert_eq!(code(Some("zstd"), zstd(b"{\"a\":1}", 3)), None);
+        let bomb = zstd(&vec![b' '; 50_000_000], 3);
+        assert_eq!(code(Some("zstd"), bomb), Some("inflate-ratio"));
+        let wide = zstd(&vec![b' '; 50_000_000], 19);
+        assert_eq!(code(Some("zstd"), wide), Some("malformed-json"));
+        let plain = Bytes::from_static(b"plain");
+        assert_eq!(code(Some("zstd"), plain), Some("malformed-json"));
         assert_eq!(
             code(None, Bytes::from_static(b"\xff\xfe")),
             Some("not-utf8")

@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use xiangyi_proto::exchange::{
-    Answer, Exchange, Next, PROTOCOL, Position, PullAsk, PushAnswer, Unanswered, Unsent,
+    Answer, Exchange, Form, Next, PROTOCOL, Position, PullAsk, PushAnswer, Unanswered, Unsent,
 };
 use xiangyi_proto::ids::Shard;
 use xiangyi_proto::limits::{
@@ -19,6 +19,7 @@ use xiangyi_proto::region;
 use xiangyi_proto::time::{DAY_MS, MINUTE_MS};
 use xiangyi_sync::admit::{self, Sender};
 use xiangyi_sync::apply::Outcome;
+use xiangyi_sync::columns;
 use xiangyi_sync::cursor::Cursor;
 use xiangyi_sync::echo;
 use xiangyi_sync::world::{Admitted, Granted};
@@ -299,6 +300,13 @@ async fn pulled(
         .collect::<Vec<_>>();
     let because = (reads::DELIVERED, app.clock.now());
     reads::note(&app.db, &app.entropy, person, because, &restricted).await?;
+    if let Some(page) = answer
+        .pull
+        .as_mut()
+        .filter(|_| pull.form == Some(Form::Columns))
+    {
+        columns::fold(page);
+    }
     if pull.cursor.is_none() {
         answer.limits = Some(LIMITS);
         answer.next = Some(Next {

@@ -4,15 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::value::RawValue;
 use xiangyi_proto::exchange::{
-    Answer, ClientBuild, Exchange, PROTOCOL, PhoneClock, Position, PullAnswer, PullAsk, Push, Row,
-    StreamRef, Unsent,
+    Answer, ClientBuild, Exchange, Form, PROTOCOL, PhoneClock, Position, PullAnswer, PullAsk, Push,
+    Row, StreamRef, Unsent,
 };
 use xiangyi_proto::limits::{PUSH_BYTES_MAX, PUSH_ITEMS_MAX};
 use xiangyi_proto::problem;
 use xiangyi_proto::time::DAY_MS;
 use xiangyi_proto::verdict::Verdict;
 
-use crate::echo;
+use crate::{columns, echo};
 
 use super::{Entry, Phone, Place, Write, journal, place_of, rows};
 
@@ -60,7 +60,7 @@ impl Phone {
             pull: Some(PullAsk {
                 cursor: self.cursor.clone(),
                 max_bytes: None,
-                form: None,
+                form: Some(Form::Columns),
                 sums: true,
             }),
             unsent: Some(Unsent {
@@ -140,7 +140,12 @@ impl Phone {
                 }
             }
         }
-        if let Some(pull) = answer.pull {
+        // Columns that do not fit together are no page: it is asked for once more.
+        let pull = answer.pull.and_then(|mut pull| {
+            let unfolded = columns::unfold(&mut pull);
+            unfolded.is_ok().then_some(pull)
+        });
+        if let Some(pull) = pull {
             let answered = writes.iter().filter_map(|write| match write {
                 Write::Entry(entry) | Write::Again(entry) => Some((entry.n, (**entry).clone())),
                 _ => None,

@@ -3,12 +3,14 @@
 //! Counted over pairs of neighbouring letters, because a long honest text repeats single
 //! characters all the time and pairs of them hardly ever.
 
+use super::mentions::is_letter;
+
 /// Letters below which a text is a remark and repeats nothing.
 const LETTERS_MIN: usize = 6;
 
 /// The share of pairs that occurred before, in percent.
 pub fn repeats(text: &str) -> i64 {
-    let letters: Vec<char> = text.chars().filter(|c| c.is_alphanumeric()).collect();
+    let letters: Vec<char> = text.chars().filter(|c| is_letter(*c)).collect();
     if letters.len() < LETTERS_MIN {
         return 0;
     }

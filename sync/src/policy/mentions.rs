@@ -37,8 +37,15 @@ pub fn levelled(text: &str) -> Vec<char> {
     level
 }
 
-fn is_han(c: char) -> bool {
+/// Says whether a character is one of the unified ideographs: a letter, without case and no digit.
+/// Asked before the tables of all scripts, which take many times as long.
+pub fn is_han(c: char) -> bool {
     ('\u{4e00}'..='\u{9fff}').contains(&c)
+}
+
+/// Says whether a character is a letter or a digit of any script.
+pub fn is_letter(c: char) -> bool {
+    is_han(c) || c.is_alphanumeric()
 }
 
 fn push(level: &mut Vec<char>, c: char) {

@@ -48,6 +48,30 @@ pub enum Fault {
     DurableTooEarly,
     /// A restore begins no new epoch.
     EpochKept,
+    /// The store forgets under which keys a REST write came.
+    KeysForgotten,
+    /// Facts are not loaded.
+    FactsLeftOut,
+    /// Refusals are not loaded.
+    RefusalsLeftOut,
+    /// What was held stays held when it is over.
+    HeldKept,
+    /// Facts of a record's former revision stay.
+    FactsKept,
+    /// What a record no longer counts for is not taken off the day.
+    CountsKept,
+    /// In which counties a person has a mailbox is not written.
+    MailboxesForgotten,
+    /// Which records name a photograph is not written.
+    PhotoRefsForgotten,
+    /// A page says that it is the last whatever is left.
+    MoreForgotten,
+    /// Others than the owner get the sealed part.
+    SealedForAll,
+    /// Whoever leaves a place keeps it in the table.
+    LeaversKept,
+    /// The text of a refused item cannot be judged again, whatever a reviewer says.
+    RefusedForGood,
 }
 
 impl Fault {
@@ -74,5 +98,17 @@ impl Fault {
         Self::SentByCursor,
         Self::DurableTooEarly,
         Self::EpochKept,
+        Self::KeysForgotten,
+        Self::FactsLeftOut,
+        Self::RefusalsLeftOut,
+        Self::HeldKept,
+        Self::FactsKept,
+        Self::CountsKept,
+        Self::MailboxesForgotten,
+        Self::PhotoRefsForgotten,
+        Self::MoreForgotten,
+        Self::SealedForAll,
+        Self::LeaversKept,
+        Self::RefusedForGood,
     ];
 }

@@ -125,6 +125,7 @@ impl Handset {
         let mut exchange = self.phone.request(clock, build, max_items);
         if let Some(pull) = &mut exchange.pull {
             pull.max_bytes = Some(max_bytes);
+            pull.form = pull.form.filter(|_| !self.is_old);
         }
         exchange
     }

@@ -53,8 +53,9 @@ pub fn run(seed: u64, options: Options) -> Result<Tally, Box<Failure>> {
     played(seed, options).map(|play| play.tally())
 }
 
-/// 25: two calm worlds of one seed in which the phones have each other's clocks.
-pub fn run_with_other_clocks(seed: u64, options: Options) -> Result<(), Box<Failure>> {
+/// 25: two calm worlds of one seed in which the phones have each other's clocks. Gives the exchanges
+/// of both.
+pub fn run_with_other_clocks(seed: u64, options: Options) -> Result<usize, Box<Failure>> {
     let turned = |turn: usize| {
         let options = Options {
             calm: true,
@@ -65,7 +66,8 @@ pub fn run_with_other_clocks(seed: u64, options: Options) -> Result<(), Box<Fail
     };
     let (one, other) = (turned(0)?, turned(1)?);
     laws::clocks::law_25_clocks_change_nothing(one.store(), other.store())
-        .map_err(|broken| failure(seed, &other, broken))
+        .map_err(|broken| failure(seed, &other, broken))?;
+    Ok(one.tally().exchanges + other.tally().exchanges)
 }
 
 fn played(seed: u64, options: Options) -> Result<Play, Box<Failure>> {

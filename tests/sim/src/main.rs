@@ -1,9 +1,17 @@
-//! `sim`: plays seeds until one breaks a law, or one seed again.
+//! `sim`: plays seeds until one breaks a law, one seed again, or each planted fault until it is
+//! seen.
 
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 
 use clap::Parser;
-use xiangyi_sim::{Options, Tally, run, run_with_other_clocks};
+use xiangyi_sim::{Failure, Fault, Options, Tally, run, run_with_other_clocks};
+
+/// Worlds allocate and free all the time.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Plays small worlds and checks what must always hold.
 #[derive(Debug, Parser)]
@@ -32,6 +40,9 @@ struct Args {
     /// Goes on after a failure and counts.
     #[arg(long)]
     all: bool,
+    /// Plants each fault in turn and plays until a law sees it, or the seeds are used up.
+    #[arg(long)]
+    mutants: bool,
 }
 
 fn main() -> ExitCode {
@@ -44,30 +55,39 @@ fn main() -> ExitCode {
         turn: 0,
         traced: args.trace.is_some(),
     };
+    if args.mutants {
+        return mutants(&args, options);
+    }
     let seeds = match args.seed {
         Some(seed) => seed..seed + 1,
         None => args.from..args.from + args.seeds,
     };
-    let (mut total, mut failed) = (Tally::default(), 0);
-    for seed in seeds.clone() {
-        let played = run(seed, options).and_then(|tally| {
-            run_with_other_clocks(seed, options)?;
-            Ok(tally)
-        });
-        match played {
-            Ok(tally) => add(&mut total, &tally),
-            Err(failure) => {
-                println!("{failure}");
-                failed += 1;
-                if !args.all {
-                    return ExitCode::FAILURE;
-                }
-            }
-        }
-    }
     let worlds = seeds.end - seeds.start;
+    let began = now();
+    let played = Played::default();
+    let next = AtomicU64::new(seeds.start);
+    let stop = AtomicBool::new(false);
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..cores {
+            scope.spawn(|| {
+                while !stop.load(Ordering::Relaxed) {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= seeds.end {
+                        break;
+                    }
+                    let holds = played.count(whole(seed, options));
+                    stop.fetch_or(!holds && !args.all, Ordering::Relaxed);
+                }
+            });
+        }
+    });
+    let (total, failed) = played.all();
+    let seconds = began.elapsed().as_secs_f64();
+    let rate = total.exchanges as f64 / seconds;
     println!(
-        "{worlds} seeds, {failed} failed, {} exchanges, at most {} rounds of loading",
+        "{worlds} seeds, {failed} failed, {} exchanges in {seconds:.0} s ({rate:.0} a second), at \
+         most {} rounds of loading",
         total.exchanges, total.rounds
     );
     if args.verdicts {
@@ -75,11 +95,81 @@ fn main() -> ExitCode {
             println!("{n:>7} {told}");
         }
     }
-    if failed == 0 {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
+    match failed {
+        0 => ExitCode::SUCCESS,
+        _ => ExitCode::FAILURE,
     }
+}
+
+/// The worlds of a seed: one with every trouble, two calm ones with each other's clocks.
+fn whole(seed: u64, options: Options) -> Result<Tally, Box<Failure>> {
+    let mut tally = run(seed, options)?;
+    tally.exchanges += run_with_other_clocks(seed, options)?;
+    Ok(tally)
+}
+
+/// Plants each fault and says at which seed which law saw it.
+fn mutants(args: &Args, options: Options) -> ExitCode {
+    let mut unseen = 0;
+    for fault in Fault::ALL {
+        let options = Options {
+            fault: Some(*fault),
+            deep: 0,
+            ..options
+        };
+        let mut seeds = args.from..args.from + args.seeds;
+        match seeds.find_map(|seed| run(seed, options).err()) {
+            Some(failure) => {
+                let (law, seed) = (failure.broken.law, failure.seed);
+                println!("{fault:?}: law {law} at seed {seed}");
+            }
+            None => {
+                println!("{fault:?}: NOT SEEN in {} seeds", args.seeds);
+                unseen += 1;
+            }
+        }
+    }
+    let planted = Fault::ALL.len();
+    println!("{} of {planted} planted faults seen", planted - unseen);
+    match unseen {
+        0 => ExitCode::SUCCESS,
+        _ => ExitCode::FAILURE,
+    }
+}
+
+/// What all threads have played.
+#[derive(Default)]
+struct Played {
+    total: Mutex<(Tally, usize)>,
+}
+
+impl Played {
+    /// Counts a world; says whether every law held.
+    fn count(&self, played: Result<Tally, Box<Failure>>) -> bool {
+        let mut total = self.total.lock().unwrap_or_else(PoisonError::into_inner);
+        match played {
+            Ok(tally) => {
+                add(&mut total.0, &tally);
+                true
+            }
+            Err(failure) => {
+                println!("{failure}");
+                total.1 += 1;
+                false
+            }
+        }
+    }
+
+    fn all(self) -> (Tally, usize) {
+        let total = self.total.into_inner();
+        total.unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The monotonic clock, for the rate that is printed.
+#[expect(clippy::disallowed_methods, reason = "no world sees it")]
+fn now() -> Instant {
+    Instant::now()
 }
 
 fn add(total: &mut Tally, one: &Tally) {

@@ -1,7 +1,8 @@
 //! Planted faults of the store: what is written or lost at a commit.
 
 use uuid::Uuid;
-use xiangyi_sync::effects::Effects;
+use xiangyi_sync::effects::{Effects, RowWrite};
+use xiangyi_sync::world::ClaimState;
 
 use crate::fault::Fault;
 use crate::model::County;
@@ -17,7 +18,35 @@ pub fn effects(fault: Option<Fault>, effects: &mut Effects, head: i64) {
         }
         Some(Fault::SumsForgotten) => effects.sums.retain(|_, sum| sum.live >= 0),
         Some(Fault::TimersLost) if head % 2 == 0 => effects.timers.clear(),
+        Some(Fault::HeldKept) => effects.held.retain(|_, held| held.is_some()),
+        Some(Fault::FactsKept) => effects.facts_gone.clear(),
+        Some(Fault::CountsKept) => effects.rollups.retain(|_, by| by.count > 0),
+        Some(Fault::MailboxesForgotten) => effects.people.clear(),
+        Some(Fault::PhotoRefsForgotten) => effects.photo_refs.clear(),
+        Some(Fault::SealedForAll) => seal_nothing(effects),
+        Some(Fault::LeaversKept) => effects
+            .claims
+            .retain(|_, claim| claim.state != ClaimState::Left),
+        Some(Fault::RefusedForGood) => effects.forgotten.clear(),
         _ => {}
+    }
+}
+
+/// Puts the sealed part of a record into each of its rows.
+fn seal_nothing(effects: &mut Effects) {
+    let sealed = |row: &RowWrite| row.home && row.sealed.is_some();
+    let homes: Vec<(Uuid, RowWrite)> = effects
+        .rows
+        .iter()
+        .filter(|(_, row)| sealed(row))
+        .map(|((id, _), row)| (*id, row.clone()))
+        .collect();
+    for (id, home) in homes {
+        let rows = effects.rows.iter_mut().filter(|(key, _)| key.0 == id);
+        for (_, row) in rows.filter(|(_, row)| !row.rm) {
+            row.open.clone_from(&home.open);
+            row.sealed.clone_from(&home.sealed);
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use xiangyi_sim::{Fault, Options, run, run_with_other_clocks};
 
 /// Seeds within which each planted fault must be seen.
-const SEEDS_TO_SEE: u64 = 60;
+const SEEDS_TO_SEE: u64 = 300;
 
 const OPTIONS: Options = Options {
     steps: 110,

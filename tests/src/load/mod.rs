@@ -17,6 +17,7 @@ pub mod works;
 use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
+use xiangyi_proto::exchange::Form;
 
 use crate::engine::Engine;
 use report::Row;
@@ -89,7 +90,9 @@ pub async fn run(ask: &Ask) -> Result<Vec<Row>, Fault> {
             pushes(engine, ask.span, &mut rows).await?;
         }
         if ask.wants(What::Sync) {
-            keep(&mut rows, works::first_sync(engine, ask.span).await?);
+            for form in [Form::Rows, Form::Columns] {
+                keep(&mut rows, works::first_sync(engine, form, ask.span).await?);
+            }
         }
         if ask.wants(What::Poll) {
             keep(&mut rows, works::poll(engine, ask.span).await?);

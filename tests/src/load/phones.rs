@@ -16,12 +16,13 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 use xiangyi_proto::account::{Registered, SignIn, SignedIn};
 use xiangyi_proto::exchange::{
-    Answer, Exchange, Mutation, PROTOCOL, PhoneClock, PullAsk, Push, Row,
+    Answer, Exchange, Form, Mutation, PROTOCOL, PhoneClock, PullAsk, Push, Row,
 };
 use xiangyi_proto::kinds::Op;
 use xiangyi_proto::verdict::{Verdict, VerdictName};
 use xiangyi_server::clock::Clock;
 use xiangyi_server::commands::demo;
+use xiangyi_sync::columns;
 
 use super::Fault;
 use super::visits::WORKERS;
@@ -265,18 +266,20 @@ impl Phone {
     ///
     /// # Errors
     /// When an answer is none.
-    pub async fn pull_all(&mut self) -> Result<Pulled, Fault> {
+    pub async fn pull_all(&mut self, form: Form) -> Result<Pulled, Fault> {
         let mut pulled = Pulled::default();
         loop {
             let ask = PullAsk {
                 cursor: pulled.cursor.clone(),
                 max_bytes: Some(PAGE_BYTES),
+                form: Some(form),
                 ..PullAsk::default()
             };
             let reply = self.exchange(Vec::new(), Some(ask)).await?;
             pulled.bytes_up += reply.bytes_up;
             pulled.bytes_down += reply.bytes_down;
-            let page = reply.answer.pull.ok_or("the answer has no page")?;
+            let mut page = reply.answer.pull.ok_or("the answer has no page")?;
+            columns::unfold(&mut page).map_err(|_| "the columns do not fit together")?;
             let rows = page.changes.into_iter().flat_map(|changes| changes.rows);
             pulled.rows.extend(rows);
             if page.cursor.is_some() {

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use futures::future::try_join_all;
-use xiangyi_proto::exchange::PullAsk;
+use xiangyi_proto::exchange::{Form, PullAsk};
 
 use super::phones::{Line, Phone, Reply, telephone};
 use super::report::{Row, short};
@@ -170,7 +170,7 @@ async fn push_until(
 ///
 /// # Errors
 /// When a visit is missing.
-pub async fn first_sync(engine: Engine, span: Duration) -> Result<Row, Fault> {
+pub async fn first_sync(engine: Engine, form: Form, span: Duration) -> Result<Row, Fault> {
     let server = Server::start(engine, &[]).await?;
     let line = Line::to(&server.base)?;
     let token = line.sign_in(&telephone(0)).await?;
@@ -181,7 +181,7 @@ pub async fn first_sync(engine: Engine, span: Duration) -> Result<Row, Fault> {
     while tally.took.len() < SYNCS_MIN || now() < until {
         let mut fresh = line.phone(&token, 0).await?;
         let began = now();
-        let pulled = fresh.pull_all().await?;
+        let pulled = fresh.pull_all(form).await?;
         tally.took.push(began.elapsed());
         let visits = pulled.rows.iter().filter(|row| row.kind == "visit");
         let visits: HashSet<_> = visits.map(|row| row.id).collect();
@@ -192,7 +192,11 @@ pub async fn first_sync(engine: Engine, span: Duration) -> Result<Row, Fault> {
         tally.bytes_up += pulled.bytes_up as u64;
         tally.bytes_down += pulled.bytes_down as u64;
     }
-    let mut row = Row::new("sync", engine);
+    let name = match form {
+        Form::Rows => "sync",
+        Form::Columns => "sync columns",
+    };
+    let mut row = Row::new(name, engine);
     row.phones = Some(1);
     meter.fill(&mut row, &server, tally)?;
     server.stop().await?;
@@ -209,7 +213,7 @@ pub async fn poll(engine: Engine, span: Duration) -> Result<Row, Fault> {
     let token = line.sign_in(&telephone(0)).await?;
     fill(&mut line.phone(&token, 0).await?).await?;
     let mut phone = line.phone(&token, 0).await?;
-    let cursor = phone.pull_all().await?.cursor;
+    let cursor = phone.pull_all(Form::Rows).await?.cursor;
     let ask = PullAsk {
         cursor,
         ..PullAsk::default()

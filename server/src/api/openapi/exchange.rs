@@ -200,6 +200,7 @@ pub fn pull_answer() -> Value {
             "reset": list(reference("StreamRef")),
             "swept": list(reference("StreamRef")),
             "changes": list(reference("StreamChanges")),
+            "columns": list(reference("StreamColumns")),
             "sums": list(reference("StreamSum")),
         }),
     )
@@ -221,6 +222,41 @@ pub fn stream_changes() -> Value {
             "shard": whole(),
             "stream": text(),
             "rows": list(reference("Row")),
+        }),
+    )
+}
+
+/// Rows of one stream, member by member: each row takes, of every column of its shape, the next
+/// value.
+pub fn stream_columns() -> Value {
+    object(
+        &["shard", "stream", "columns", "shapes", "rows"],
+        json!({
+            "shard": whole(),
+            "stream": text(),
+            "texts": list(text()),
+            "columns": list(reference("Column")),
+            "shapes": list(list(count())),
+            "rows": list(count()),
+        }),
+    )
+}
+
+/// The values of one member, in one of five spellings.
+pub fn column() -> Value {
+    let beside = object(
+        &["column", "by"],
+        json!({ "column": count(), "by": list(whole()) }),
+    );
+    object(
+        &["at"],
+        json!({
+            "at": text(),
+            "steps": list(whole()),
+            "beside": beside,
+            "texts": list(count()),
+            "ids": text(),
+            "plain": { "type": "array", "items": {} },
         }),
     )
 }

@@ -20,6 +20,8 @@ pub fn shapes() -> Vec<(&'static str, Value)> {
         ("PullAnswer", exchange::pull_answer()),
         ("StreamRef", exchange::stream_ref()),
         ("StreamChanges", exchange::stream_changes()),
+        ("StreamColumns", exchange::stream_columns()),
+        ("Column", exchange::column()),
         ("Row", exchange::row()),
         ("StreamSum", exchange::stream_sum()),
         ("WaitAsk", exchange::wait_ask()),

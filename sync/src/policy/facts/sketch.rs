@@ -7,6 +7,8 @@
 
 use std::collections::BTreeSet;
 
+use crate::policy::mentions::is_han;
+
 /// Letters of a run.
 const RUN: usize = 3;
 /// Hashes of a sketch.
@@ -28,11 +30,7 @@ pub struct Sketch {
 
 /// The sketch of a text, if it is long enough to say anything.
 pub fn of(text: &str) -> Option<Sketch> {
-    let letters: Vec<char> = text
-        .chars()
-        .filter(|c| c.is_alphanumeric() && !c.is_numeric())
-        .flat_map(char::to_lowercase)
-        .collect();
+    let letters = letters(text);
     if letters.len() < LETTERS_MIN {
         return None;
     }
@@ -40,16 +38,30 @@ pub fn of(text: &str) -> Option<Sketch> {
     let least = |salt: &u64| hashes.iter().map(|hash| mix(hash ^ salt)).min();
     let keys = SALTS.iter().filter_map(least);
     let keys = keys.map(|least| format!("{:012x}", least >> 16)).collect();
-    let cut: BTreeSet<u32> = hashes
+    let mut kept: Vec<u32> = hashes
         .iter()
         .map(|hash| (mix(*hash) >> 40) as u32)
         .collect();
-    let kept = cut.into_iter().take(KEPT).collect();
+    kept.sort_unstable();
+    kept.dedup();
+    kept.truncate(KEPT);
     Some(Sketch {
         letters: letters.len(),
         keys,
         kept,
     })
+}
+
+fn letters(text: &str) -> Vec<char> {
+    let mut letters = Vec::with_capacity(text.len() / 3);
+    for c in text.chars() {
+        if is_han(c) {
+            letters.push(c);
+        } else if c.is_alphanumeric() && !c.is_numeric() {
+            letters.extend(c.to_lowercase());
+        }
+    }
+    letters
 }
 
 impl Sketch {

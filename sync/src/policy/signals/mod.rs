@@ -12,6 +12,7 @@ mod file;
 use std::ops::Range;
 use std::sync::{Arc, LazyLock};
 
+use super::mentions::is_letter;
 pub use features::{Classes, Feature, of_level, plain};
 pub use file::{Frame, Group, written};
 
@@ -119,7 +120,8 @@ impl Signals {
 
     /// Says whether a plain text is long enough for weights to be asked.
     pub fn asks(plain: &str) -> bool {
-        plain.chars().filter(|c| c.is_alphanumeric()).count() >= LETTERS_MIN
+        let letters = plain.chars().filter(|c| is_letter(*c));
+        letters.take(LETTERS_MIN).count() >= LETTERS_MIN
     }
 
     /// The groups that a plain text mentions, one bit each.

@@ -31,6 +31,7 @@ impl Store {
         }
         for key in &wants.keys {
             let met = county.keys.get(key);
+            let met = met.filter(|_| !broken(Fault::KeysForgotten));
             world.by_key.extend(met.map(|met| (key.clone(), *met)));
             let next = county.next_n.get(&key.0).copied().unwrap_or(1);
             world.next_n.insert(key.0.clone(), next);
@@ -46,12 +47,16 @@ impl Store {
         }
         county.load_slots(world, &wants, broken(Fault::LineLeftOut));
         let fits = |fact: &&Fact| wants.facts.iter().any(|key| fact.is_under(key));
-        for fact in county.facts.iter().filter(fits) {
+        let facts = county.facts.iter().filter(fits);
+        for fact in facts.filter(|_| !broken(Fault::FactsLeftOut)) {
             if !world.facts.contains(fact) {
                 world.facts.push(fact.clone());
             }
         }
-        county.load_decisions(world, &wants);
+        if !broken(Fault::RefusalsLeftOut) {
+            county.load_refusals(world, &wants);
+        }
+        county.load_deciders(world, &wants);
         for person in &wants.grants {
             let grants = self.grants.get(person).cloned().unwrap_or_default();
             world.grants.insert(person.clone(), grants);
@@ -148,13 +153,16 @@ impl County {
         }
     }
 
-    fn load_decisions(&self, world: &mut World, wants: &Wants) {
+    fn load_refusals(&self, world: &mut World, wants: &Wants) {
         for (id, refusal) in &self.refusals {
             let named = wants.refusals.contains(id);
             if named || wants.refusals_of.contains(&refusal.record) {
                 world.refusals.insert(*id, refusal.clone());
             }
         }
+    }
+
+    fn load_deciders(&self, world: &mut World, wants: &Wants) {
         if wants.reviews_of.is_empty() {
             return;
         }

@@ -150,5 +150,8 @@ pub fn ask(
     if fault == Some(Fault::LeaveForgotten) {
         answer.leave.clear();
     }
+    if fault == Some(Fault::MoreForgotten) {
+        answer.more = false;
+    }
     Ok(Page { answer, view })
 }

@@ -1,8 +1,8 @@
 //! Exchanges: requests that are cut, repeated and late, servers that die, phones that are killed.
 
-use xiangyi_proto::exchange::{Answer, Exchange, PROTOCOL, PushAnswer};
-use xiangyi_sync::echo;
+use xiangyi_proto::exchange::{Answer, Exchange, Form, PROTOCOL, PushAnswer};
 use xiangyi_sync::phone::Phone;
+use xiangyi_sync::{columns, echo};
 
 use super::Play;
 use crate::fault::Fault;
@@ -158,6 +158,14 @@ impl Play {
     ) -> Result<bool, Broken> {
         let text = serde_json::to_string(&answer).expect("an answer can be written");
         let read = || serde_json::from_str::<Answer>(&text).expect("an answer can be read");
+        // The laws look at rows; the phone may get columns.
+        let mut sent = read();
+        let form = request.pull.as_ref().and_then(|pull| pull.form);
+        if let Some(page) = sent.pull.as_mut().filter(|_| form == Some(Form::Columns)) {
+            columns::fold(page);
+            let text = serde_json::to_string(&sent).expect("an answer can be written");
+            sent = serde_json::from_str(&text).expect("an answer can be read");
+        }
         let name = self.hands[who].who.name;
         let page = answer.pull.as_ref().expect("every answer has a page");
         let old = request
@@ -175,7 +183,7 @@ impl Play {
         }
         let mismatches = self.hands[who].phone.mismatches;
         let lost = self.hands[who].lost();
-        self.hands[who].absorb(read(), self.now);
+        self.hands[who].absorb(sent, self.now);
         if self.options.fault == Some(Fault::SentByCursor) {
             self.hands[who].forget(&lost);
         }
