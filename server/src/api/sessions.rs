@@ -297,6 +297,7 @@ async fn signed_in(
             id: person.id.clone(),
             name,
             roles,
+            formerly: people::formerly(tx, &person.id).await?,
         },
         access_token: app.tokens.sign(&claims),
         access_expires_at: claims.exp * 1_000,
