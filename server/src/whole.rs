@@ -20,6 +20,7 @@ use crate::app::{App, own_record};
 use crate::store::lists::{self, Listed};
 use crate::store::people::{self, NewGrant};
 use crate::store::{StoreError, Tx, load, sessions, shards};
+use crate::trail::{self, Entry};
 use crate::writer::{self, Shared, Work};
 
 /// A grant that ends.
@@ -43,6 +44,8 @@ pub struct Whole {
     pub handovers: Vec<Handover>,
     /// Somebody who was entered twice; what the mailbox holds is found behind the lock.
     pub merging: Option<Merging>,
+    /// What the trail tells of it.
+    pub trail: Option<Entry>,
 }
 
 /// What came of it.
@@ -94,6 +97,10 @@ pub async fn write(
     }));
     decided.map_err(|_| broken("an item cannot be applied"))?;
     let saved = writer::stored(shared, &mut tx, &world, &counter, env.now).await?;
+    if let Some(entry) = &whole.trail {
+        let with = (&shared.sealer, &shared.entropy);
+        trail::note(&mut tx, with, env.now, entry).await?;
+    }
     if !keep(&came) {
         return Ok(came);
     }

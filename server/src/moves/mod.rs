@@ -23,6 +23,7 @@ use xiangyi_sync::world::Granted;
 use crate::app::App;
 use crate::caller::is_one_of;
 use crate::store::StoreError;
+use crate::trail;
 use crate::whole::{self, Came, Whole};
 
 /// Who may move people and clients at a unit.
@@ -176,15 +177,23 @@ impl From<StoreError> for NotMoved {
 #[derive(Debug, Clone, Copy)]
 pub enum By<'a> {
     Operator,
-    Person(&'a [Granted]),
+    Person(&'a str, &'a [Granted]),
 }
 
 impl By<'_> {
+    /// As the trail names them.
+    const fn name(&self) -> &str {
+        match self {
+            Self::Operator => trail::COMMAND,
+            Self::Person(id, _) => id,
+        }
+    }
+
     fn may(self, app: &App, unit: &str) -> Result<(), NotMoved> {
         match self {
             Self::Operator => Ok(()),
-            Self::Person(grants) if is_one_of(grants, MOVE, unit, app.clock.now()) => Ok(()),
-            Self::Person(_) => Err(NotMoved::NotThere),
+            Self::Person(_, grants) if is_one_of(grants, MOVE, unit, app.clock.now()) => Ok(()),
+            Self::Person(..) => Err(NotMoved::NotThere),
         }
     }
 }

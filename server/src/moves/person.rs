@@ -16,6 +16,7 @@ use super::{By, Checklist, Move, NotMoved, write};
 use crate::app::App;
 use crate::store::people::{self, NewGrant};
 use crate::store::{StoreError, Tx, accounts, keys, lists, shards, views, wechat};
+use crate::trail::{self, Entry};
 use crate::wechat::messages::place;
 use crate::whole::{GrantEnd, Whole};
 
@@ -82,6 +83,16 @@ pub(super) async fn run(app: &App, by: By<'_>, what: &Move) -> Result<Checklist,
     };
     list.count("merged_already", u64::from(was.is_some()));
     account(app, &mut tx, &pair, now, &mut list).await?;
+    let mut lasting = pair
+        .theirs
+        .iter()
+        .chain(&pair.own)
+        .map(|grant| grant.unit.as_str());
+    let entry = Entry::of(by.name(), "move-person")
+        .about(person)
+        .at(lasting.next().unwrap_or_default())
+        .target(into.as_str());
+    trail::put(app, &mut tx, &entry.because(reason)).await?;
     if *dry_run {
         drop(tx);
     } else {

@@ -12,6 +12,7 @@ use super::{By, Checklist, Move, NotMoved, moment, open_unit, serves, write};
 use crate::app::App;
 use crate::store::people::NewGrant;
 use crate::store::{Tx, accounts, lists, shards, views};
+use crate::trail::Entry;
 use crate::whole::{GrantEnd, Whole};
 
 pub(super) async fn run(app: &App, by: By<'_>, what: &Move) -> Result<Checklist, NotMoved> {
@@ -56,6 +57,13 @@ pub(super) async fn run(app: &App, by: By<'_>, what: &Move) -> Result<Checklist,
             .iter()
             .filter(|phone| phone.state == "active")
             .count() as u64,
+    );
+    leaving.trail = Some(
+        Entry::of(by.name(), "move-worker")
+            .about(person)
+            .at(from)
+            .target(to.as_str())
+            .because(reason),
     );
     if old == new {
         write(app, old, &leaving, *dry_run, &mut list).await?;
