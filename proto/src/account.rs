@@ -43,6 +43,9 @@ pub struct PersonCard {
     pub id: String,
     pub name: String,
     pub roles: Vec<RoleAt>,
+    /// Ids of entries that were merged into this person: a phone of one of them is theirs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub formerly: Vec<String>,
 }
 
 /// A role at a unit.

@@ -251,6 +251,12 @@ pub const FIELD_CODES: &[(&str, &str, &str)] = &[
         "This address cannot be used: it begins with https:// and leads to a public server; networks of the county's own are named by the operator first.",
     ),
     ("same-unit", "新单位就是原单位。", "This is the same unit."),
+    ("same-person", "这是同一条登记。", "This is the same entry."),
+    (
+        "merged-already",
+        "这条登记已并入另一人。",
+        "This entry was merged into somebody else.",
+    ),
     ("day-passed", "这一天已经过了。", "This day has passed."),
     (
         "not-serving",

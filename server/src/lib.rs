@@ -34,6 +34,7 @@ pub mod router;
 pub mod store;
 pub mod tasks;
 pub mod ticker;
+pub mod trail;
 pub mod units;
 pub mod webhooks;
 pub mod wechat;

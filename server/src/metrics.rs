@@ -12,7 +12,7 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio::net::TcpListener;
 
 use crate::app::{App, StartError};
-use crate::store::{StoreError, audit};
+use crate::store::{StoreError, audit, webhooks};
 use crate::tasks;
 
 /// Seconds: from a commit on a fast disk to the long poll of a phone.
@@ -80,8 +80,10 @@ async fn states(app: &App) -> Result<(), StoreError> {
     metrics::gauge!("xiangyi_db_pool_in_use").set(number(app.db.in_use()));
     let mut tx = app.db.read().await?;
     let parked = audit::parked(&mut tx).await?;
+    let paused = webhooks::paused(&mut tx).await?;
     let backup = audit::last_backup(&mut tx).await?;
     metrics::gauge!("xiangyi_jobs_parked").set(parked as f64);
+    metrics::gauge!("xiangyi_webhooks_paused").set(paused as f64);
     if let Some(made_at) = backup {
         let seconds = (app.clock.now() - made_at) / 1_000;
         metrics::gauge!("xiangyi_backup_age_seconds").set(seconds as f64);

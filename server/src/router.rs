@@ -18,7 +18,7 @@ use xiangyi_proto::problem;
 use crate::api::{
     about, account, devices, escalated, evidence, exchange, health, hub, kpis, ledger, live, me,
     moves, openapi, packs, photos, public, records, reports, sessions, small, timeline, today,
-    units, uploads, webhooks, wechat, what_if,
+    trail, units, uploads, webhooks, wechat, what_if,
 };
 use crate::app::App;
 use crate::lines;
@@ -115,6 +115,7 @@ routes! {
     "DELETE" "/v1/packs/{region}/{version}" SignedIn SMALL => delete(packs::withdraw);
     "POST"   "/v1/packs/{region}/{version}/publish" SignedIn SMALL => post(packs::publish);
     "POST"   "/v1/moves"              SignedIn SMALL   => post(moves::run);
+    "GET"    "/v1/audit"              SignedIn 0       => get(trail::list);
     "GET"    "/v1/units"              SignedIn 0       => get(units::list);
     "GET"    "/v1/units/{id}"         SignedIn 0       => get(units::read);
     "GET"    "/v1/webhooks"           SignedIn 0       => get(webhooks::list);

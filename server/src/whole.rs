@@ -11,13 +11,16 @@ use xiangyi_proto::kinds::Kind;
 use xiangyi_proto::region;
 use xiangyi_proto::role::Role;
 use xiangyi_sync::apply::{self, Outcome};
+use xiangyi_sync::merging::{self, Merged, Merging};
 use xiangyi_sync::moves::{self, Handover};
 use xiangyi_sync::wants::Wants;
 use xiangyi_sync::world::{Admitted, Env, Record, World};
 
 use crate::app::{App, own_record};
+use crate::store::lists::{self, Listed};
 use crate::store::people::{self, NewGrant};
 use crate::store::{StoreError, Tx, load, sessions, shards};
+use crate::trail::{self, Entry};
 use crate::writer::{self, Shared, Work};
 
 /// A grant that ends.
@@ -39,6 +42,10 @@ pub struct Whole {
     pub ends: Vec<GrantEnd>,
     pub gives: Vec<NewGrant>,
     pub handovers: Vec<Handover>,
+    /// Somebody who was entered twice; what the mailbox holds is found behind the lock.
+    pub merging: Option<Merging>,
+    /// What the trail tells of it.
+    pub trail: Option<Entry>,
 }
 
 /// What came of it.
@@ -50,6 +57,7 @@ pub struct Came {
     pub visits: Vec<Option<usize>>,
     pub grants_ended: u64,
     pub grants_given: u64,
+    pub merged: Merged,
 }
 
 /// Whether a write is kept, seen when everything is decided.
@@ -75,6 +83,7 @@ pub async fn write(
     };
     let mut tx = shared.db.write().await?;
     let counter = shards::lock(&mut tx, shard).await?;
+    let whole = &found(shared, &mut tx, shard, whole, env.now).await?;
     let mut came = Came::default();
     for (device, person) in &whole.devices {
         sessions::add_device(&mut tx, device, person, "import", None, env.now).await?;
@@ -88,6 +97,10 @@ pub async fn write(
     }));
     decided.map_err(|_| broken("an item cannot be applied"))?;
     let saved = writer::stored(shared, &mut tx, &world, &counter, env.now).await?;
+    if let Some(entry) = &whole.trail {
+        let with = (&shared.sealer, &shared.entropy);
+        trail::note(&mut tx, with, env.now, entry).await?;
+    }
     if !keep(&came) {
         return Ok(came);
     }
@@ -101,6 +114,53 @@ const fn broken(what: &'static str) -> StoreError {
         table: "feed",
         what,
     }
+}
+
+/// What is merged, with everything of it that the mailbox holds now that nobody else writes.
+async fn found(
+    shared: &Shared,
+    tx: &mut Tx,
+    shard: Shard,
+    whole: &Whole,
+    now: i64,
+) -> Result<Whole, StoreError> {
+    let mut whole = whole.clone();
+    let Some(merging) = &mut whole.merging else {
+        return Ok(whole);
+    };
+    let mailbox = format!("person:{}", merging.from);
+    let Some(stream) = shards::streams(tx, shard, &[&mailbox]).await?.pop() else {
+        return Ok(whole);
+    };
+    for kind in [Kind::SignUp, Kind::Link] {
+        let rows = lists::all(tx, &shared.sealer, shard.0, stream.id, kind, "").await?;
+        for row in rows {
+            let own = row.author == merging.from;
+            let list = if own {
+                &mut merging.claims
+            } else {
+                &mut merging.followers
+            };
+            list.push(row.id);
+        }
+    }
+    for kind in [Kind::Activity, Kind::Resource, Kind::Need] {
+        let rows = lists::all(tx, &shared.sealer, shard.0, stream.id, kind, "").await?;
+        let runs = rows
+            .iter()
+            .filter(|row| row.author == merging.from && !is_over(row, now));
+        merging.runs.extend(runs.map(|row| row.id));
+    }
+    Ok(whole)
+}
+
+/// Whether the last session of an activity has ended.
+fn is_over(row: &Listed, now: i64) -> bool {
+    let body: serde_json::Value = serde_json::from_str(&row.body).unwrap_or_default();
+    let sessions = body.get("sessions").and_then(serde_json::Value::as_array);
+    let ends = |session: &serde_json::Value| session.get("ends_at")?.as_i64();
+    let last = sessions.into_iter().flatten().filter_map(ends).max();
+    last.is_some_and(|ends_at| ends_at <= now)
 }
 
 async fn grants(tx: &mut Tx, whole: &Whole, came: &mut Came) -> Result<(), StoreError> {
@@ -169,6 +229,9 @@ async fn fill(
         let mut rows = Wants::default();
         rows.records.extend(told.iter().map(|record| record.id));
         rows.absorb(moves::wants(world, &whole.handovers));
+        if let Some(merging) = &whole.merging {
+            rows.absorb(merging::wants(world, merging));
+        }
         wants.absorb(rows.beyond(&world.seen));
         if wants.is_empty() {
             return Ok(());
@@ -184,6 +247,9 @@ fn decide(world: &mut World, whole: &Whole, told: &[Record], env: &Env<'_>, came
     }
     for handover in &whole.handovers {
         came.visits.push(moves::hand_over(world, handover, env));
+    }
+    if let Some(merging) = &whole.merging {
+        came.merged = merging::merge(world, merging, env);
     }
     let mut items = whole.items.clone();
     for item in &mut items {

@@ -22,6 +22,7 @@ pub mod kinds;
 pub mod kpi;
 pub mod ledger;
 pub mod merge;
+pub mod merging;
 pub mod moves;
 pub mod phone;
 pub mod photos_here;

@@ -69,6 +69,67 @@ fn visits(world: &World, client: RecordId) -> usize {
     visits.len()
 }
 
+/// Gives what is assigned to a person to another who is the same human being, with its bounds;
+/// gives how many visits follow, or nothing where nothing was theirs.
+pub fn take_over(world: &mut World, handover: &Handover, env: &Env<'_>) -> Option<usize> {
+    let mut record = world.live(handover.client)?.clone();
+    if record.kind != Kind::Client || !renamed(&mut record.body, handover) {
+        return None;
+    }
+    record.rev += 1;
+    let rev = record.rev;
+    record.field_revs.insert("/workers".to_owned(), rev);
+    world.keep(record, env);
+    hold::settle(world, env);
+    Some(visits(world, handover.client))
+}
+
+/// What runs ends, and goes on as the other's until it would have ended; what begins later is the
+/// other's. False where there is neither.
+fn renamed(card: &mut Value, handover: &Handover) -> bool {
+    let Some(list) = card.get_mut("workers").and_then(Value::as_array_mut) else {
+        return false;
+    };
+    let (mut goes_on, mut changed) = (Vec::new(), false);
+    for entry in list.iter_mut() {
+        let time = |name: &str| entry.get(name).and_then(Value::as_i64);
+        let is_theirs = entry.get("person").and_then(Value::as_str) == Some(&handover.from);
+        if !is_theirs || time("to").is_some_and(|to| to <= handover.at) {
+            continue;
+        }
+        changed = true;
+        if time("from").is_some_and(|from| from >= handover.at) {
+            entry["person"] = handover.to.as_str().into();
+            continue;
+        }
+        let mut next = entry.clone();
+        next["person"] = handover.to.as_str().into();
+        next["from"] = handover.at.into();
+        next["reason"] = handover.reason.as_str().into();
+        goes_on.push(next);
+        entry["to"] = handover.at.into();
+    }
+    for next in goes_on {
+        let until = |entry: &Value| {
+            entry
+                .get("to")
+                .and_then(Value::as_i64)
+                .unwrap_or(Millis::MAX)
+        };
+        let covers = |entry: &Value| {
+            let from = entry.get("from").and_then(Value::as_i64);
+            entry["person"] == next["person"]
+                && from.is_some_and(|from| from <= handover.at)
+                && until(entry) >= until(&next)
+        };
+        if !list.iter().any(covers) {
+            make_room(list, handover.at);
+            list.push(next);
+        }
+    }
+    changed
+}
+
 /// Ends what is assigned to a person at a moment, and takes away what would begin later.
 fn end(list: &mut Vec<Value>, person: &str, at: Millis) -> bool {
     let is_theirs = |entry: &Value| entry.get("person").and_then(Value::as_str) == Some(person);
@@ -99,22 +160,26 @@ fn begin(list: &mut Vec<Value>, handover: &Handover) {
     if runs {
         return;
     }
-    // The oldest that is over makes room: a card lists so many and no more.
+    make_room(list, handover.at);
+    let mut entry = json!({ "person": handover.to, "from": handover.at });
+    if !handover.reason.is_empty() {
+        entry["reason"] = handover.reason.as_str().into();
+    }
+    list.push(entry);
+}
+
+/// The oldest that is over makes room: a card lists so many and no more.
+fn make_room(list: &mut Vec<Value>, at: Millis) {
     while list.len() >= WORKERS_MAX {
         let over = |entry: &Value| {
             let to = entry.get("to").and_then(Value::as_i64);
-            to.filter(|to| *to <= handover.at)
+            to.filter(|to| *to <= at)
         };
         let ends = list.iter().enumerate();
         let ends = ends.filter_map(|(index, entry)| Some((over(entry)?, index)));
         let Some((_, index)) = ends.min() else { break };
         list.remove(index);
     }
-    let mut entry = json!({ "person": handover.to, "from": handover.at });
-    if !handover.reason.is_empty() {
-        entry["reason"] = handover.reason.as_str().into();
-    }
-    list.push(entry);
 }
 
 #[cfg(test)]
@@ -153,6 +218,28 @@ mod tests {
         let mut list = vec![json!({ "person": "p-a", "from": 9, "to": 12 })];
         assert!(end(&mut list, "p-a", 5));
         assert!(list.is_empty());
+    }
+
+    #[test]
+    fn what_is_taken_over_keeps_its_bounds() {
+        let over = json!({ "person": "p-a", "from": 1, "to": 3 });
+        let later = |who: &str| json!({ "person": who, "from": 20, "to": 30 });
+        let runs = json!({ "person": "p-a", "from": 4, "to": 12, "reason": "代班" });
+        let mut card = json!({ "workers": [over, runs, later("p-a")] });
+        assert!(renamed(&mut card, &handover(5)));
+        let want = json!([over, { "person": "p-a", "from": 4, "to": 5, "reason": "代班" },
+            later("p-b"), { "person": "p-b", "from": 5, "to": 12, "reason": "" }]);
+        assert_eq!(card["workers"], want);
+        assert!(!renamed(&mut card, &handover(5)), "again finds nothing");
+    }
+
+    #[test]
+    fn who_has_the_client_already_gets_it_once() {
+        let mut card = json!({ "workers": [{ "person": "p-a", "from": 1 },
+            { "person": "p-b", "from": 2 }] });
+        assert!(renamed(&mut card, &handover(5)));
+        assert_eq!(card["workers"].as_array().map(Vec::len), Some(2));
+        assert_eq!(card["workers"][0]["to"], 5);
     }
 
     #[test]

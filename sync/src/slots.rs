@@ -367,6 +367,37 @@ pub fn lapse(world: &mut World, record: RecordId, env: &Env<'_>) {
     pass_on(world, &key.0, &key.1, env);
 }
 
+/// Gives a claim that is not over to another who is the same human being; says false where it was
+/// left instead, because that one has a place there already, or is elsewhere then, and nothing
+/// where there was no such claim.
+pub fn take_over(world: &mut World, id: RecordId, to: &str, env: &Env<'_>) -> Option<bool> {
+    let mut claim = world.claims.get(&id).cloned()?;
+    let lives = claim.state.is_live() || claim.state == ClaimState::Delivered;
+    let mut record = world.live(id).filter(|_| lives)?.clone();
+    let key = (claim.slot, claim.name.clone());
+    let slot = world.slots.get(&key).cloned()?;
+    let is_place = claim.name != kinds::LOT;
+    let twin = |other: &Claim| {
+        let same = other.slot == claim.slot && other.name == claim.name;
+        same && other.person == to && other.state.is_live()
+    };
+    let taken =
+        claim.state == ClaimState::Confirmed && is_busy(world, to, slot.starts_at, slot.ends_at);
+    if is_place && (taken || world.claims.values().any(twin)) {
+        // The only reasons why leaving could fail are that the slot or the claim are not there.
+        advance(world, &mut claim, "leave", &Value::Null, env.now).ok()?;
+        retell(world, claim, env);
+        pass_on(world, &key.0, &key.1, env);
+        return Some(false);
+    }
+    to.clone_into(&mut claim.person);
+    to.clone_into(&mut record.author);
+    record.rev += 1;
+    world.keep(record, env);
+    put_claim(world, claim);
+    Some(true)
+}
+
 /// Writes a claim and the row its owner reads.
 fn retell(world: &mut World, claim: Claim, env: &Env<'_>) {
     if let Some(mut record) = world.live(claim.record).cloned() {

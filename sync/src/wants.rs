@@ -390,7 +390,7 @@ impl World {
     }
 
     /// What deriving and placing a stored record reads.
-    fn wants_of_kept(&self, id: RecordId, wants: &mut Wants) {
+    pub(crate) fn wants_of_kept(&self, id: RecordId, wants: &mut Wants) {
         let Some(record) = self.records.get(&id) else {
             return;
         };

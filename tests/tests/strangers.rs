@@ -83,6 +83,7 @@ fn plain_rows() -> Vec<RouteRow> {
         ("GET", "/v1/units/{id}", format!("/v1/units/{UNIT}"), None, none()),
         ("GET", "/v1/live", "/v1/live".into(), None, Told::Open),
         ("GET", "/v1/escalated", "/v1/escalated?unit=430121".into(), None, none()),
+        ("GET", "/v1/audit", "/v1/audit?unit=430121".into(), None, none()),
         ("GET", "/v1/webhooks", "/v1/webhooks?unit=430121".into(), None, none()),
         ("POST", "/v1/webhooks", "/v1/webhooks".into(),
             Some(json!({ "unit": "430121", "url": "https://example.org/" })), none()),

@@ -12,7 +12,12 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
-use xiangyi_server::webhooks::{deliver_due, signature};
+use xiangyi_proto::role::Role;
+use xiangyi_server::app::App;
+use xiangyi_server::entropy::Entropy;
+use xiangyi_server::on;
+use xiangyi_server::store::people::{self, NewGrant};
+use xiangyi_server::webhooks::{Inside, deliver_due, signature};
 use xiangyi_tests::actor::Actor;
 use xiangyi_tests::engine::Engine;
 use xiangyi_tests::harness::{Harness, START};
@@ -32,6 +37,7 @@ struct Heard {
 /// Another system of the county.
 struct Other {
     url: String,
+    port: u16,
     heard: Arc<Mutex<Heard>>,
     served: JoinHandle<()>,
 }
@@ -57,6 +63,7 @@ impl Other {
         });
         Self {
             url: format!("http://{address}/changed?key=1"),
+            port: address.port(),
             heard,
             served,
         }
@@ -81,10 +88,20 @@ async fn hear(State(heard): State<Arc<Mutex<Heard>>>, headers: HeaderMap, body: 
     answer.unwrap_or_else(|| StatusCode::OK.into_response())
 }
 
-async fn harness(engine: Engine) -> Harness {
+/// A county's system inside.
+fn inside(host: &str, port: u16) -> Inside {
+    Inside {
+        county: COUNTY.to_owned(),
+        host: host.to_owned(),
+        port,
+    }
+}
+
+async fn harness(engine: Engine, other: &Other) -> Harness {
+    let named = vec![inside("127.0.0.1", other.port), inside("127.0.0.1", 9)];
     Harness::with_settings(engine, |config| {
         config.webhooks.enabled = true;
-        config.webhooks.networks = vec!["127.0.0.0/8".parse().expect("a network")];
+        config.webhooks.inside = named;
     })
     .await
 }
@@ -108,6 +125,18 @@ async fn resource(worker: &Actor, title: &str) {
     xiangyi_tests::actor::send(request).await.good();
 }
 
+async fn tries(harness: &Harness) -> i64 {
+    let mut tx = harness.app.db.read().await.expect("begin");
+    let hooks = xiangyi_server::store::webhooks::of(&mut tx, 430_121).await;
+    hooks.expect("read")[0].tries
+}
+
+async fn paused(harness: &Harness) -> i64 {
+    let mut tx = harness.app.db.read().await.expect("begin");
+    let paused = xiangyi_server::store::webhooks::paused(&mut tx).await;
+    paused.expect("counted")
+}
+
 async fn due(harness: &Harness) -> usize {
     deliver_due(&harness.app)
         .await
@@ -117,7 +146,8 @@ async fn due(harness: &Harness) -> usize {
 on_both!(
     changes_are_told_in_order_signed_and_without_a_word_of_them,
     |engine| {
-        let (harness, other) = (harness(engine).await, Other::start().await);
+        let other = Other::start().await;
+        let harness = harness(engine, &other).await;
         let (officer, worker) = (harness.hub().await, harness.worker(1).await);
         resource(&worker, "先前的棉被").await;
         let hook = connect(&officer, &other.url).await;
@@ -158,7 +188,8 @@ on_both!(
 );
 
 on_both!(a_fault_is_told_again_later_and_pauses_at_last, |engine| {
-    let (harness, other) = (harness(engine).await, Other::start().await);
+    let other = Other::start().await;
+    let harness = harness(engine, &other).await;
     let (officer, worker) = (harness.hub().await, harness.worker(1).await);
     let hook = connect(&officer, &other.url).await;
     resource(&worker, "棉被").await;
@@ -168,18 +199,25 @@ on_both!(a_fault_is_told_again_later_and_pauses_at_last, |engine| {
     assert_eq!(due(&harness).await, 0, "not before its time");
     assert_eq!(other.calls().len(), 1);
     let told = officer.get(LIST).await.good();
-    assert_eq!(told["webhooks"][0]["fault"], "应答 answered 307");
+    assert_eq!(told["webhooks"][0]["fault"], "没有收下 not taken");
     harness.clock.advance(30_000);
     assert_eq!(due(&harness).await, 1, "the same again");
     let calls = other.calls();
     assert_eq!(calls[0].1, calls[1].1);
     resource(&worker, "大米").await;
-    // As many as it takes, and some more that must not be made.
-    for _ in 0..26 {
+    // The server's own task delivers beside this test. The clock stands while one of them does, or
+    // a claim would run out and the same be told twice.
+    for _ in 0..40 {
         other.answer(StatusCode::SERVICE_UNAVAILABLE);
-        due(&harness).await;
+    }
+    while paused(&harness).await == 0 {
+        let before = tries(&harness).await;
+        while tries(&harness).await == before {
+            due(&harness).await;
+        }
         harness.clock.advance(6 * 3_600_000);
     }
+    due(&harness).await;
     assert_eq!(
         other.calls().len(),
         24,
@@ -210,7 +248,8 @@ on_both!(a_fault_is_told_again_later_and_pauses_at_last, |engine| {
 on_both!(
     nobody_is_told_where_they_may_not_and_strangers_connect_nothing,
     |engine| {
-        let harness = harness(engine).await;
+        let other = Other::start().await;
+        let harness = harness(engine, &other).await;
         let officer = harness.hub().await;
         let ask = |unit: &str, url: &str| json!({ "unit": unit, "url": url });
         for url in [
@@ -218,6 +257,8 @@ on_both!(
             "https://169.254.169.254/latest/meta-data/",
             "https://[::1]/",
             "http://8.8.8.8/",
+            "http://127.0.0.1:10/",
+            "http://localhost:9/",
             "ftp://127.0.0.1/",
             "https://nowhere.invalid/",
             "not a url",
@@ -270,6 +311,150 @@ on_both!(
             .problem(413, "too-large");
     }
 );
+
+on_both!(two_servers_tell_each_change_once_and_in_order, |engine| {
+    let other = Other::start().await;
+    let harness = harness(engine, &other).await;
+    let app = App::open(&harness.config, harness.clock.clone(), Entropy::system()).await;
+    let second = app.expect("another server on the same database");
+    let (officer, worker) = (harness.hub().await, harness.worker(1).await);
+    connect(&officer, &other.url).await;
+    for round in 0..12_u32 {
+        // What this stream does not tell moves the numbers on, beside what it tells.
+        worker.register().await;
+        quiet(&worker, round).await;
+        let title = "米".repeat(round as usize + 1);
+        let told = resource(&worker, &title);
+        let both = tokio::join!(told, deliver_due(&harness.app), deliver_due(&second));
+        both.1.expect("answers");
+        both.2.expect("answers");
+        harness.clock.advance(1_000);
+    }
+    let heard = || {
+        let calls = other.calls();
+        let bodies = calls
+            .iter()
+            .map(|(_, body)| serde_json::from_str::<Value>(body));
+        bodies
+            .map(|body| body.expect("JSON"))
+            .collect::<Vec<Value>>()
+    };
+    let events = |bodies: &[Value]| {
+        let all = bodies
+            .iter()
+            .flat_map(|body| body["events"].as_array().cloned());
+        all.flatten()
+            .map(|event| event["seq"].as_i64().expect("a number"))
+            .collect::<Vec<i64>>()
+    };
+    // Whoever has a claim at the end lets it go.
+    while events(&heard()).len() < 12 {
+        due(&harness).await;
+        harness.clock.advance(1_000);
+    }
+    let (bodies, mut last) = (heard(), 0);
+    for body in &bodies {
+        let from = body["from"].as_i64().expect("a number");
+        assert!(from >= last, "{from} after {last}");
+        last = body["to"].as_i64().expect("a number");
+    }
+    let seqs = events(&bodies);
+    assert_eq!(seqs.len(), 12, "each once: {seqs:?}");
+    assert!(seqs.is_sorted(), "{seqs:?}");
+});
+
+/// A record that no shared stream of the county shows.
+async fn quiet(worker: &Actor, number: u32) {
+    let body = json!({ "unit": "430121001", "body": { "class": "administrative",
+        "minutes": number + 1, "day": "2026-01-15" } });
+    let request = worker.request(Method::POST, "/v1/work-times");
+    let request = request.header("idempotency-key", format!("q-{number}"));
+    xiangyi_tests::actor::send(request.json(&body)).await.good();
+}
+
+on_both!(quiet_ones_of_a_busy_county_take_nobodys_turn, |engine| {
+    let other = Other::start().await;
+    let harness = harness(engine, &other).await;
+    let (officer, worker) = (harness.hub().await, harness.worker(1).await);
+    let hook = connect(&officer, &other.url).await;
+    // Stations in which nothing happens, and a county that never rests.
+    let copy = "INSERT INTO webhook (id, shard, stream, url, secret, made_by, made_at, state, \
+         position, tries, due_at) SELECT $2, shard, 'station:430121009', url, secret, made_by, \
+         made_at, state, 0, tries, due_at - 1 FROM webhook WHERE id = $1";
+    let mut tx = harness.app.db.write().await.expect("begin");
+    for number in 0..70 {
+        on!(&mut tx, |c| sqlx::query(copy)
+            .bind(hook["id"].as_str())
+            .bind(format!("w-quiet-{number:02}"))
+            .execute(c)
+            .await
+            .map(drop))
+        .expect("copied");
+    }
+    tx.commit().await.expect("commit");
+    for round in 0..3 {
+        harness.clock.advance(1_000);
+        resource(&worker, &"被".repeat(round + 1)).await;
+        due(&harness).await;
+    }
+    // The server's own task may have been the one that told it.
+    while other.calls().is_empty() {
+        let mut tx = harness.app.db.read().await.expect("begin");
+        let sql = "SELECT due_at FROM webhook WHERE id = $1 AND state = 'active'";
+        let due_at: i64 = on!(&mut tx, |c| sqlx::query_scalar(sql)
+            .bind(hook["id"].as_str())
+            .fetch_one(c)
+            .await)
+        .expect("it is there");
+        assert!(
+            due_at > harness.clock.now(),
+            "it was passed over three times"
+        );
+    }
+});
+
+on_both!(it_stops_with_the_right_of_whoever_made_it, |engine| {
+    let other = Other::start().await;
+    let harness = harness(engine, &other).await;
+    let (officer, worker) = (harness.hub().await, harness.worker(1).await);
+    let hook = connect(&officer, &other.url).await;
+    harness.revoke("p-officer-1", "hub_officer", COUNTY).await;
+    resource(&worker, "棉被").await;
+    while paused(&harness).await == 0 {
+        due(&harness).await;
+        assert!(other.calls().is_empty(), "nothing is told any more");
+    }
+    let path = format!("/v1/webhooks/{}", hook["id"].as_str().expect("an id"));
+    let resume = format!("{path}/resume");
+    officer
+        .post(&resume, &json!({}))
+        .await
+        .problem(404, "not-found");
+    // Somebody else speaks for it, and nothing was lost.
+    let mut tx = harness.app.db.write().await.expect("begin");
+    let grant = NewGrant {
+        id: "g-after".to_owned(),
+        person: "p-lead-1".to_owned(),
+        role: Role::HubOfficer,
+        unit: COUNTY.to_owned(),
+        from_at: 0,
+        to_at: None,
+    };
+    people::grant(&mut tx, &grant).await.expect("given");
+    tx.commit().await.expect("commit");
+    let next = harness.lead().await;
+    let told = next.get(LIST).await.good();
+    let fault = told["webhooks"][0]["fault"].as_str().unwrap_or_default();
+    assert!(fault.contains("no right"), "{told}");
+    let on = next.post(&resume, &json!({})).await.good();
+    assert_eq!(
+        (&on["state"], &on["made_by"]),
+        (&json!("active"), &json!("p-lead-1"))
+    );
+    while other.calls().is_empty() {
+        due(&harness).await;
+    }
+});
 
 #[tokio::test]
 async fn where_they_are_switched_off_there_are_none() {

@@ -45,6 +45,36 @@ async fn sign_in(harness: &Harness, ask: Value) -> Reply {
     harness.nobody().post("/v1/sessions/wechat", &ask).await
 }
 
+on_both!(a_merged_entry_takes_its_user_along, |engine| {
+    let (harness, wechat) = station(engine).await;
+    let bind = async |openid: &str, telephone: &str| {
+        let phone = wechat.issue_phone_code(telephone);
+        let ask = json!({ "code": wechat.issue_code(openid), "phone_code": phone });
+        sign_in(&harness, ask).await.good()
+    };
+    let bare = |openid: &str| json!({ "code": wechat.issue_code(openid) });
+    bind("o-one", WORKER).await;
+    bind("o-three", "13800000003").await;
+    let hub = harness.hub().await;
+    let merge = |from: &str, into: &str| {
+        json!({ "what": "person", "person": from, "into": into,
+            "reason": "登记了两次" })
+    };
+    let ask = merge("p-worker-01", "p-worker-02");
+    let moved = hub.post("/v1/moves", &ask).await.good();
+    assert_eq!(moved["moved"]["wechat"], 1, "{moved}");
+    let person = sign_in(&harness, bare("o-one")).await.good()["person"].clone();
+    assert_eq!(person["id"], "p-worker-02");
+    // Who has one already keeps it; the other is nobody's.
+    let ask = merge("p-worker-03", "p-worker-02");
+    let moved = hub.post("/v1/moves", &ask).await.good();
+    assert_eq!(moved["moved"]["wechat"], 0, "{moved}");
+    let other = sign_in(&harness, bare("o-three")).await;
+    other.problem(403, "wechat-unbound");
+    let person = sign_in(&harness, bare("o-one")).await.good()["person"].clone();
+    assert_eq!(person["id"], "p-worker-02");
+});
+
 on_both!(a_user_is_bound_once_and_signs_in_by_one_tap, |engine| {
     let (harness, wechat) = station(engine).await;
     let bare = json!({ "code": wechat.issue_code("o-one") });

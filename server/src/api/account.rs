@@ -15,6 +15,7 @@ use crate::app::App;
 use crate::caller::Caller;
 use crate::problem::ApiError;
 use crate::store::{accounts, keys, people, wechat};
+use crate::trail::{self, Entry};
 
 /// `GET /v1/me/sessions`: what is signed in as the person who asks.
 ///
@@ -48,6 +49,10 @@ pub async fn end_session(
     let mut tx = app.db.write().await?;
     // One engine knows no text with a zero in it, and no session has such an id.
     let is_one = !id.contains('\0') && accounts::end_session(&mut tx, &caller.person, &id).await?;
+    if is_one {
+        let entry = Entry::of(&caller.person, "session-ended").about(&caller.person);
+        trail::put(&app, &mut tx, &entry).await?;
+    }
     tx.commit().await?;
     ended(is_one)
 }
@@ -89,6 +94,10 @@ pub async fn end_device(
     let is_one = !id.contains('\0') && accounts::end_phone(&mut tx, &caller.person, &id).await?;
     if is_one {
         accounts::end_others(&mut tx, &caller.person, &caller.session).await?;
+        let entry = Entry::of(&caller.person, "device-ended")
+            .about(&caller.person)
+            .target(id.as_str());
+        trail::put(&app, &mut tx, &entry).await?;
     }
     tx.commit().await?;
     ended(is_one)
@@ -127,6 +136,8 @@ pub async fn set_password(
     accounts::set_password(&mut tx, &caller.person, &hash).await?;
     accounts::end_others(&mut tx, &caller.person, &caller.session).await?;
     wechat::unbind(&mut tx, &caller.person).await?;
+    let entry = Entry::of(&caller.person, "password-changed").about(&caller.person);
+    trail::put(&app, &mut tx, &entry).await?;
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -192,6 +203,8 @@ pub async fn confirm_factor(
 ) -> Result<StatusCode, ApiError> {
     let ask: Code = body::json(&headers, &bytes)?;
     check(&app, &caller.person, &ask.code, true).await?;
+    let entry = Entry::of(&caller.person, "second-factor-set").about(&caller.person);
+    trail::tell(&app, &entry).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -209,6 +222,8 @@ pub async fn end_factor(
     check(&app, &caller.person, &ask.code, false).await?;
     let mut tx = app.db.write().await?;
     accounts::set_factor(&mut tx, &caller.person, None).await?;
+    let entry = Entry::of(&caller.person, "second-factor-ended").about(&caller.person);
+    trail::put(&app, &mut tx, &entry).await?;
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -26,6 +26,7 @@ pub mod small;
 mod stamps;
 pub mod timeline;
 pub mod today;
+pub mod trail;
 pub mod units;
 pub mod uploads;
 pub mod webhooks;

@@ -36,6 +36,6 @@ pub async fn run(
     bytes: Bytes,
 ) -> Result<Json<Checklist>, ApiError> {
     let ask: Move = body::json(&headers, &bytes)?;
-    let list = moves::run(&app, By::Person(&caller.grants), &ask).await?;
+    let list = moves::run(&app, By::Person(&caller.person, &caller.grants), &ask).await?;
     Ok(Json(list))
 }

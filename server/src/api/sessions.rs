@@ -29,6 +29,7 @@ use crate::problem::ApiError;
 use crate::store::people::PersonRow;
 use crate::store::throttle::{self, Try};
 use crate::store::{Tx, accounts, keys, people, sessions, views};
+use crate::trail::{self, Entry};
 
 /// A session that is not refreshed for so long ends: a phone in a drawer over the summer.
 const SESSION_MS: i64 = 90 * DAY_MS;
@@ -88,14 +89,27 @@ async fn signed_in_by(
     drop(tx);
     let hash = person.as_ref().and_then(|person| person.password.clone());
     let fits = app.passwords.fits(ask.password.clone(), hash).await;
+    if let Some(known) = person.as_ref().filter(|_| !fits) {
+        failed(app, &known.id, "password").await?;
+    }
     let person = person.filter(|person| fits && person.state == "active");
     let person = person.ok_or(ApiError::new(problem::SIGN_IN_FAILED))?;
     if has_factor(app, &person.id).await? {
         let code = ask.second_factor.as_deref();
         let code = code.ok_or(ApiError::new(problem::SECOND_FACTOR))?;
-        account::check(app, &person.id, code, false).await?;
+        let passed = account::check(app, &person.id, code, false).await;
+        if passed.is_err() {
+            failed(app, &person.id, "second-factor").await?;
+        }
+        passed?;
     }
     begin(app, &person, ask.cookie.then_some(is_secure), Some(key)).await
+}
+
+/// Notes that somebody who is known here was not let in.
+async fn failed(app: &App, person: &str, by: &str) -> Result<(), ApiError> {
+    let entry = Entry::of(person, "sign-in-failed").about(person).target(by);
+    Ok(trail::tell(app, &entry).await?)
 }
 
 /// Begins a session of a person who has shown who they are; tries under a key are forgotten. With
@@ -121,6 +135,14 @@ pub async fn begin(
     let (hash, ends) = (hashed(&refresh), now + SESSION_MS);
     sessions::add(&mut tx, &session, &person.id, &device, &hash, now, ends).await?;
     let (answer, limited) = signed_in(app, &mut tx, person, &session, &device, refresh).await?;
+    let by = if tries.is_some() {
+        "password"
+    } else {
+        "wechat"
+    };
+    let unit = answer.person.roles.first().map_or("", |role| &role.unit);
+    let entry = Entry::of(&person.id, "sign-in").about(&person.id).at(unit);
+    trail::put(app, &mut tx, &entry.target(by)).await?;
     tx.commit().await?;
     let mut response = Json(answer).into_response();
     if let Some(is_secure) = cookie_for_tls {
@@ -231,6 +253,8 @@ pub async fn refresh(
         }
         if was_sent != session.refresh && session.successor.as_ref() != Some(&was_sent) {
             sessions::end(&mut tx, id, "revoked").await?;
+            let entry = Entry::of(&session.person, "session-ended").about(&session.person);
+            trail::put(&app, &mut tx, &entry.target("refresh-reused")).await?;
             tx.commit().await?;
             return Err(ApiError::new(problem::REFRESH_REUSED));
         }
@@ -260,6 +284,8 @@ pub async fn sign_out(
 ) -> Result<Response, ApiError> {
     let mut tx = app.db.write().await?;
     sessions::end(&mut tx, &caller.session, "signed-out").await?;
+    let entry = Entry::of(&caller.person, "sign-out").about(&caller.person);
+    trail::put(&app, &mut tx, &entry).await?;
     tx.commit().await?;
     let mut response = StatusCode::NO_CONTENT.into_response();
     response
@@ -297,6 +323,7 @@ async fn signed_in(
             id: person.id.clone(),
             name,
             roles,
+            formerly: people::formerly(tx, &person.id).await?,
         },
         access_token: app.tokens.sign(&claims),
         access_expires_at: claims.exp * 1_000,

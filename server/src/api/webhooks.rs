@@ -7,7 +7,6 @@ use axum::http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 use xiangyi_proto::problem;
 use xiangyi_proto::region;
-use xiangyi_proto::role::Role;
 
 use super::{body, query};
 use crate::app::App;
@@ -15,10 +14,8 @@ use crate::caller::Caller;
 use crate::problem::ApiError;
 use crate::store::webhooks::{self as rows, Webhook};
 use crate::store::{Tx, shards};
-use crate::webhooks::{self, OF_COUNTY_MAX, guard};
+use crate::webhooks::{self, CONNECT, OF_COUNTY_MAX, guard, unit_of};
 
-/// Who connects another system to a county.
-const CONNECT: &[Role] = &[Role::HubOfficer, Role::SystemAdmin];
 /// Bytes of a secret.
 const SECRET: usize = 32;
 
@@ -72,10 +69,6 @@ impl From<Webhook> for Told {
     }
 }
 
-fn unit_of(hook: &Webhook) -> &str {
-    hook.stream.split_once(':').map_or("", |(_, unit)| unit)
-}
-
 /// `GET /v1/webhooks?unit=`.
 ///
 /// # Errors
@@ -116,7 +109,7 @@ pub async fn create(
     let is_known = has_stream && app.regions.knows(&ask.unit);
     let shard = region::shard_of(&ask.unit).filter(|_| is_known);
     let shard = shard.ok_or_else(|| wrong("/unit", "unit-unknown"))?;
-    guard::target(&ask.url, &app.webhooks.networks)
+    guard::target(&ask.url, &webhooks::inside_of(&app, shard))
         .await
         .map_err(|_| wrong("/url", "bad-url"))?;
     let kind = if ask.unit.len() == 6 {
@@ -159,7 +152,7 @@ pub async fn create(
     Ok((StatusCode::CREATED, Json(told)))
 }
 
-/// `POST /v1/webhooks/{id}/resume`: tries again now, from where it stood.
+/// `POST /v1/webhooks/{id}/resume`: tries again now, from where it stood, in the caller's name.
 ///
 /// # Errors
 /// When there is none for the caller.
@@ -171,7 +164,8 @@ pub async fn resume(
     let (mut tx, mut hook) = own(&app, &caller, &id).await?;
     "active".clone_into(&mut hook.state);
     (hook.tries, hook.due_at) = (0, app.clock.now());
-    rows::set(&mut tx, &hook).await?;
+    hook.made_by = caller.person;
+    rows::resume(&mut tx, &hook).await?;
     tx.commit().await?;
     Ok(Json(hook.into()))
 }

@@ -17,6 +17,7 @@ use crate::problem::ApiError;
 use crate::store::people::{self, PersonRow};
 use crate::store::wechat as rows;
 use crate::store::{Tx, keys};
+use crate::trail::{self, Entry};
 use crate::wechat::messages::{CREDITS_MAX, KINDS, place};
 use crate::wechat::{Fault, WeChat};
 
@@ -143,6 +144,8 @@ pub async fn bind(
     let opened = wechat(&app)?.opened_by(&ask.code).await?;
     let mut tx = app.db.write().await?;
     bind_to(&app, &mut tx, &caller.person, &opened.openid).await?;
+    let entry = Entry::of(&caller.person, "wechat-bound").about(&caller.person);
+    trail::put(&app, &mut tx, &entry).await?;
     tx.commit().await?;
     check::wake(&app, &caller.person).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -155,6 +158,10 @@ pub async fn bind(
 pub async fn unbind(State(app): State<App>, caller: Caller) -> Result<StatusCode, ApiError> {
     let mut tx = app.db.write().await?;
     let was = rows::unbind(&mut tx, &caller.person).await?;
+    if was {
+        let entry = Entry::of(&caller.person, "wechat-ended").about(&caller.person);
+        trail::put(&app, &mut tx, &entry).await?;
+    }
     tx.commit().await?;
     if was {
         Ok(StatusCode::NO_CONTENT)

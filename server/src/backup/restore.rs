@@ -16,6 +16,7 @@ use crate::entropy::Entropy;
 use crate::law::Law;
 use crate::private;
 use crate::store::{Db, StoreError, Tx, audit, copy, people, shards};
+use crate::trail::{self, COMMAND, Entry};
 
 /// What was restored.
 #[derive(Debug, Clone)]
@@ -117,6 +118,11 @@ async fn checked_into(
     let blobs = Blobs::open(config)?;
     let photos = photographs(source, &blobs, store).await?;
     let db = into(config, source, now).await?;
+    let entropy = Entropy::system();
+    let entry = Entry::of(COMMAND, "restore");
+    let mut tx = db.write().await?;
+    trail::note(&mut tx, (&sealer, &entropy), now, &entry).await?;
+    tx.commit().await?;
     let adopted = Law::new(&roots, config.trusted_keys()?).adopt(&db).await;
     db.close().await;
     adopted?;

@@ -7,6 +7,7 @@ use super::Place;
 use super::people::{open, person_of};
 use crate::app::StartError;
 use crate::store::accounts;
+use crate::trail::{self, COMMAND, Entry};
 
 #[derive(Debug, Subcommand)]
 pub enum Device {
@@ -62,6 +63,8 @@ async fn revoke(place: &Place, device: &str) -> Result<(), StartError> {
     }
     // Whoever has the phone has a session too, and could register another with it.
     let ended = accounts::end_others(&mut tx, &owner, "").await?;
+    let entry = Entry::of(COMMAND, "device-revoke").about(&owner);
+    trail::put(&app, &mut tx, &entry.target(device)).await?;
     tx.commit().await?;
     println!("已停用 ended {device}; 已退出 {ended} 处登录 sessions ended");
     println!("它交来的记录由审核员处理 a reviewer looks at what it hands over");

@@ -9,6 +9,7 @@ use super::people::open;
 use super::{Place, pack};
 use crate::app::StartError;
 use crate::import::{self, Options, What, Word};
+use crate::trail::{self, COMMAND, Entry};
 
 #[derive(Debug, Subcommand)]
 pub enum Import {
@@ -84,6 +85,10 @@ pub async fn run(command: Import) -> Result<(), StartError> {
         passwords,
     };
     let report = import::run(&app, what, &bytes, &options).await?;
+    if report.is_written {
+        let entry = Entry::of(COMMAND, "import").target(format!("{what:?}").to_lowercase());
+        trail::tell(&app, &entry).await?;
+    }
     println!("{report}");
     let refused = report.count(Word::Refused);
     if options.dry_run {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use clap::{Args, Subcommand};
 use sha2::{Digest as _, Sha256};
-use xiangyi_proto::time::day_text;
+use xiangyi_proto::time::{DAY_MS, Millis, day_text};
 
 use super::Place;
 use crate::accounts::roots::{self, NAMES, Roots};
@@ -13,8 +13,10 @@ use crate::accounts::seal::Sealer;
 use crate::accounts::turn::{self, Step, Which};
 use crate::app::StartError;
 use crate::clock::Clock;
+use crate::config::Config;
 use crate::entropy::Entropy;
-use crate::store::{Db, keys};
+use crate::store::{Db, StoreError, keys};
+use crate::trail::{self, COMMAND, Entry};
 
 #[derive(Debug, Subcommand)]
 pub enum Keys {
@@ -72,6 +74,21 @@ fn mark(key: &[u8; 32]) -> String {
 
 async fn rotate(args: &RotateArgs) -> Result<(), StartError> {
     let config = args.place.config()?;
+    eprintln!("数据库 database: {}", config.database_told());
+    let now = Clock::system().now();
+    turned(&config, args.which, args.at_once, now).await
+}
+
+/// Takes the next step of a key's turn, or all of them at once.
+///
+/// # Errors
+/// When there are no keys, a day has not passed yet, or a row would lose its key.
+pub async fn turned(
+    config: &Config,
+    which: Which,
+    at_once: bool,
+    now: Millis,
+) -> Result<(), StartError> {
     let (folder, entropy) = (config.data.join("keys"), Entropy::system());
     if NAMES.iter().all(|name| !folder.join(name).is_file()) {
         return Err(format!("{} holds no keys", folder.display()).into());
@@ -79,32 +96,79 @@ async fn rotate(args: &RotateArgs) -> Result<(), StartError> {
     // All of them are read first: while one cannot be, no other is changed.
     Roots::open(&config.data, &entropy)?;
     let _alone = alone(&folder)?;
-    eprintln!("数据库 database: {}", config.database_told());
     let db = Db::open(&config.database_url()).await;
     let db = db.map_err(|error| error.to_the_operator())?;
     loop {
-        let step = turn::standing(&folder, args.which);
+        let step = turn::standing(&folder, which);
         match step {
-            Step::Announce => turn::announce(&folder, args.which, &entropy)?,
-            Step::TakeOver => turn::take_over(&folder, args.which, Clock::system().now())?,
-            Step::End => {}
+            Step::Announce => turn::announce(&folder, which, &entropy)?,
+            Step::TakeOver => turn::take_over(&folder, which, now)?,
+            Step::End if at_once => {}
+            Step::End => has_rested(&folder, which, now)?,
         }
-        if args.which == Which::Root && step != Step::Announce {
-            let sealer = Sealer::new(&Roots::open(&config.data, &entropy)?);
+        let sealer = Sealer::new(&Roots::open(&config.data, &entropy)?);
+        if which == Which::Root && step != Step::Announce {
             let rows = keys::rewrap(&db, &sealer, &entropy).await?;
             println!("重新包裹 wrapped anew: {rows}");
         }
         if step == Step::End {
-            // Nothing needs it any more: every row was met above.
-            turn::end(&folder, args.which)?;
+            end(&folder, which, &db, &sealer).await?;
         }
-        tell(args.which, step);
-        if !args.at_once || step == Step::End {
+        let what = format!("{} {step:?}", which.name()).to_lowercase();
+        let entry = Entry::of(COMMAND, "keys-rotate").target(what);
+        if noted(&db, (&sealer, &entropy), now, &entry).await.is_err() {
+            // The step is done. Tables of an earlier build have no trail.
+            eprintln!("没有记进操作记录 the trail does not tell of it: xiangyi migrate");
+        }
+        tell(which, step);
+        if !at_once || step == Step::End {
             break;
         }
     }
     db.close().await;
     Ok(())
+}
+
+async fn noted(
+    db: &Db,
+    with: (&Sealer, &Entropy),
+    now: Millis,
+    entry: &Entry,
+) -> Result<(), StoreError> {
+    let mut tx = db.write().await?;
+    trail::note(&mut tx, with, now, entry).await?;
+    tx.commit().await
+}
+
+/// A key that took over less than a day ago: what was signed or wrapped by the former one may
+/// still be about.
+fn has_rested(folder: &Path, which: Which, now: Millis) -> Result<(), StartError> {
+    let former = turn::read(folder, which)?.former;
+    match former {
+        Some(former) if now < former.until + DAY_MS => Err(
+            "新钥匙启用还不到一天，旧钥匙还不能停用；别人已知道钥匙时用 --at-once。the new key took \
+             over less than a day ago: the former one ends a day after that. --at-once is for a \
+             key that others know"
+                .into(),
+        ),
+        _ => Ok(()),
+    }
+}
+
+/// Ends the former key, unless a row still needs it.
+async fn end(folder: &Path, which: Which, db: &Db, sealer: &Sealer) -> Result<(), StartError> {
+    if which == Which::Root {
+        let mut tx = db.read().await?;
+        let left = keys::former(&mut tx, sealer).await?;
+        if left > 0 {
+            return Err(format!(
+                "还有 {left} 行用旧钥匙包着，旧钥匙不停用；请再运行一次。{left} rows are still wrapped \
+                 under another key, which does not end: run this once more"
+            )
+            .into());
+        }
+    }
+    Ok(turn::end(folder, which)?)
 }
 
 fn tell(which: Which, step: Step) {

@@ -6,6 +6,7 @@ use super::Place;
 use super::people::open;
 use crate::app::StartError;
 use crate::store::{cards, wechat};
+use crate::trail::{self, COMMAND, Entry};
 
 /// Messages of one list.
 const LISTED: i64 = 200;
@@ -43,6 +44,8 @@ pub async fn run(command: Messages) -> Result<(), StartError> {
             let mut tx = app.db.write().await?;
             let now = app.clock.now();
             let count = wechat::again(&mut tx, now).await? + cards::again(&mut tx, now).await?;
+            let entry = Entry::of(COMMAND, "messages-again").target(count.to_string());
+            trail::put(&app, &mut tx, &entry).await?;
             tx.commit().await?;
             println!("{count} 条重新发送 messages are tried again");
         }

@@ -1,5 +1,6 @@
 //! The command line: one file per command.
 
+mod audit;
 mod backup;
 pub mod demo;
 mod demo_album;
@@ -8,7 +9,7 @@ mod demo_day;
 mod device;
 mod import;
 mod judged;
-mod keys;
+pub mod keys;
 pub mod log;
 mod messages;
 mod moving;
@@ -63,6 +64,8 @@ enum Command {
     /// Tables of regions, units, agencies, people, clients; a rule pack.
     #[command(subcommand)]
     Import(import::Import),
+    /// Who signed in, who moved whom, what was ordered at the server.
+    Audit(audit::AuditArgs),
     /// People and clients that go elsewhere.
     #[command(subcommand)]
     Move(moving::Move),
@@ -152,6 +155,7 @@ pub fn run(cli: Cli) -> ExitCode {
             Command::Device(device) => runtime.block_on(device::run(device)),
             Command::Messages(messages) => runtime.block_on(messages::run(messages)),
             Command::Import(import) => runtime.block_on(import::run(import)),
+            Command::Audit(args) => runtime.block_on(audit::run(&args)),
             Command::Move(what) => runtime.block_on(moving::run(what)),
             Command::Pack(pack) => runtime.block_on(pack::run(pack)),
             Command::Phone(args) => runtime.block_on(phone::run(*args)),

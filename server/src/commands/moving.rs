@@ -6,8 +6,10 @@ use xiangyi_proto::problem;
 
 use super::Place;
 use super::people::{open, person_of};
+use crate::api::sessions::normal_telephone;
 use crate::app::{App, StartError};
 use crate::moves::{self, By, Checklist, NotMoved};
+use crate::store::people;
 
 #[derive(Debug, Subcommand)]
 pub enum Move {
@@ -46,6 +48,25 @@ pub enum Move {
         /// The agency's unified social credit code.
         licence: String,
     },
+    /// Somebody was entered twice: what the second entry holds becomes the first one's.
+    Person(Merge),
+}
+
+#[derive(Debug, Args)]
+pub struct Merge {
+    #[command(flatten)]
+    place: Place,
+    /// Telephone number, or id, of the entry that is given up.
+    duplicate: String,
+    /// Telephone number, or id, of the entry that stays.
+    #[arg(long)]
+    into: String,
+    /// Why, as the clients' cards tell it.
+    #[arg(long)]
+    reason: String,
+    /// List what would move, and move nothing.
+    #[arg(long)]
+    dry_run: bool,
 }
 
 #[derive(Debug, Args)]
@@ -113,12 +134,33 @@ pub async fn run(command: Move) -> Result<(), StartError> {
             };
             (app, what)
         }
+        Move::Person(merge) => {
+            let app = open(&merge.place).await?;
+            let what = moves::Move::Person {
+                person: entry_of(&app, &merge.duplicate).await?,
+                into: entry_of(&app, &merge.into).await?,
+                reason: merge.reason,
+                dry_run: merge.dry_run,
+            };
+            (app, what)
+        }
     };
     let list = moves::run(&app, By::Operator, &what)
         .await
         .map_err(|why| told(&why))?;
     print(&list);
     Ok(())
+}
+
+/// An id as it is, or the entry of a telephone number, merged or not.
+async fn entry_of(app: &App, named: &str) -> Result<String, StartError> {
+    if named.starts_with("p-") {
+        return Ok(named.to_owned());
+    }
+    let key = app.sealer.index("telephone", &normal_telephone(named));
+    let mut tx = app.db.read().await?;
+    let entry = people::entry(&mut tx, &key).await?;
+    Ok(entry.ok_or("这里没有人用这个号码。nobody has this telephone number here")?)
 }
 
 async fn person_if(app: &App, telephone: Option<&str>) -> Result<Option<String>, StartError> {
@@ -166,6 +208,12 @@ fn print(list: &Checklist) {
             "phones" => "跟随的手机",
             "people" => "涉及的人",
             "stations" => "涉及的站点",
+            "sessions" => "退出的登录",
+            "wechat" => "转过去的微信",
+            "places" => "转过去的名额和链接",
+            "places_left" => "让出的重复名额",
+            "led" => "转过去的活动、资源和需求",
+            "merged_already" => "以前已合并",
             other => other,
         };
         println!("{zh} {what}: {count}");

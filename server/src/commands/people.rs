@@ -14,6 +14,7 @@ use crate::clock::Clock;
 use crate::entropy::Entropy;
 use crate::store::people::{self, NewGrant, PersonRow};
 use crate::store::{accounts, keys, views, wechat};
+use crate::trail::{self, COMMAND, Entry};
 use crate::whole::{self, GrantEnd};
 
 /// Letters of a first password: 12 × 5 bits.
@@ -112,6 +113,8 @@ async fn add(place: &Place, telephone: &str, name: &str) -> Result<(), StartErro
     if !people::add(&mut tx, &row, &index, app.clock.now()).await? {
         return Err("已有人用这个号码。somebody has this telephone number already".into());
     }
+    let entry = Entry::of(COMMAND, "people-add").about(&id);
+    trail::put(&app, &mut tx, &entry).await?;
     tx.commit().await?;
     println!("已添加 added {id}; 初始密码 first password {first}");
     Ok(())
@@ -133,6 +136,9 @@ async fn new_password(
     if without_factor {
         accounts::set_factor(&mut tx, &person, None).await?;
     }
+    let what = if without_factor { "second-factor" } else { "" };
+    let entry = Entry::of(COMMAND, "people-password").about(&person);
+    trail::put(&app, &mut tx, &entry.target(what)).await?;
     tx.commit().await?;
     println!("新密码 new password {first}; 已退出 {ended} 处登录 sessions ended");
     Ok(())
@@ -186,6 +192,8 @@ async fn put(app: &App, new: &NewGrant) -> Result<(), StartError> {
         );
     }
     people::grant(&mut tx, new).await?;
+    let entry = Entry::of(COMMAND, "people-grant").about(&new.person);
+    trail::put(app, &mut tx, &entry.at(&new.unit).target(new.role.name())).await?;
     tx.commit().await?;
     whole::tell_give(app, new).await;
     let name = app.regions.unit_name(&new.unit);
@@ -206,6 +214,8 @@ async fn take(app: &App, person: &str, role: Role, unit: &str) -> Result<(), Sta
         .ok_or("没有这样的有效授权。there is no such open grant")?
         .from_at;
     people::revoke(&mut tx, person, role, unit, now).await?;
+    let entry = Entry::of(COMMAND, "people-revoke").about(person);
+    trail::put(app, &mut tx, &entry.at(unit).target(role.name())).await?;
     tx.commit().await?;
     let end = GrantEnd {
         person: person.to_owned(),

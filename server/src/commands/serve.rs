@@ -11,7 +11,7 @@ use crate::entropy::Entropy;
 use crate::law::Law;
 use crate::store::Db;
 use crate::wechat::messages;
-use crate::{cards, lines, metrics, photos, private, router, tasks, ticker, webhooks};
+use crate::{cards, lines, metrics, photos, private, router, tasks, ticker, trail, webhooks};
 
 /// Serves until it is told to stop.
 ///
@@ -68,6 +68,7 @@ pub async fn serve(
     if app.webhooks.enabled {
         tasks::spawn("webhooks", webhooks::run(app.clone()));
     }
+    tasks::spawn("trail", trail::run(app.clone()));
     tasks::spawn("photos", photos::jobs::run(app.clone()));
     let (db, live, heard) = (app.db.clone(), app.live.clone(), app.heard.clone());
     let bounds = app.lines;

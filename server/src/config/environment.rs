@@ -33,9 +33,24 @@ pub fn over(
         if text.is_empty() {
             continue;
         }
-        (config, table) = with(&table, &path.to_lowercase(), text).map_err(|why| wrong(&why))?;
+        match with(&table, &path.to_lowercase(), text) {
+            Ok(both) => (config, table) = both,
+            Err(_) if is_of_a_service(path) => {}
+            Err(why) => return Err(wrong(&why)),
+        }
     }
     Ok(config)
+}
+
+/// What Kubernetes puts beside every container of a service whose name begins like ours:
+/// `*_SERVICE_HOST`, `*_SERVICE_PORT*`, `*_PORT`, `*_PORT_*`. Settings in sections are never such.
+fn is_of_a_service(path: &str) -> bool {
+    let name = format!("_{path}");
+    let shapes = name.ends_with("_SERVICE_HOST")
+        || name.contains("_SERVICE_PORT")
+        || name.ends_with("_PORT")
+        || name.contains("_PORT_");
+    shapes && !path.contains(BELOW)
 }
 
 /// The settings with one more: as text, or where none is wanted, as in a file. A secret that looks

@@ -17,6 +17,7 @@ use crate::app::App;
 use crate::caller::is_one_of;
 use crate::store::packs::{self, DraftRow, PackRow, WithdrawnRow};
 use crate::store::{StoreError, Tx};
+use crate::trail::{self, Entry};
 
 /// Who may propose a pack of a region, and read its drafts.
 pub const PROPOSE: &[Role] = &[
@@ -125,6 +126,14 @@ pub async fn propose(
     if let Some(lowest) = others.first().filter(|_| others.len() >= PACK_DRAFTS_MAX) {
         packs::drop_drafts(&mut tx, &draft.region, lowest.version).await?;
     }
+    noted(
+        app,
+        &mut tx,
+        person,
+        "pack-propose",
+        (&draft.region, draft.version),
+    )
+    .await?;
     tx.commit().await?;
     Ok((draft.region, draft.version))
 }
@@ -178,7 +187,20 @@ pub async fn withdraw(
         withdrawn_at: now,
     };
     packs::note_withdrawn(&mut tx, &row).await?;
+    noted(app, &mut tx, person, "pack-withdraw", (region, version)).await?;
     Ok(tx.commit().await?)
+}
+
+/// What the trail tells of a pack.
+async fn noted(
+    app: &App,
+    tx: &mut Tx,
+    person: Person<'_>,
+    what: &'static str,
+    (region, version): (&str, i64),
+) -> Result<(), StoreError> {
+    let entry = Entry::of(person.id, what).at(region);
+    trail::put(app, tx, &entry.target(format!("{region}@{version}"))).await
 }
 
 /// A draft of a region.
@@ -283,5 +305,6 @@ async fn enact(
     if packs::newest(&mut tx, region).await? >= version || !packs::add(&mut tx, row).await? {
         return Err(NotDone::Version);
     }
+    noted(app, &mut tx, person, "pack-publish", (region, version)).await?;
     Ok(tx.commit().await?)
 }

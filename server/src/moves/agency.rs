@@ -9,6 +9,7 @@ use xiangyi_proto::role::Role;
 use super::{By, Checklist, Move, NotMoved, moment, write};
 use crate::app::App;
 use crate::store::{people, places};
+use crate::trail::{self, Entry};
 use crate::whole::{GrantEnd, Whole};
 
 /// Roles of those who work at a station under a contract.
@@ -35,7 +36,7 @@ pub(super) async fn run(app: &App, by: By<'_>, what: &Move) -> Result<Checklist,
     let stations = places::agency_stations(&mut tx).await?.into_iter();
     let mine = stations.filter(|(of, _)| of == licence);
     let stations: BTreeSet<String> = mine.map(|(_, unit)| unit).collect();
-    if stations.is_empty() && matches!(by, By::Person(_)) {
+    if stations.is_empty() && matches!(by, By::Person(..)) {
         return Err(NotMoved::NotThere);
     }
     let mut by_shard: BTreeMap<Shard, Whole> = BTreeMap::new();
@@ -75,6 +76,10 @@ pub(super) async fn run(app: &App, by: By<'_>, what: &Move) -> Result<Checklist,
         agency.to_at = Some(at);
         let mut tx = app.db.write().await?;
         places::put_agency(&mut tx, agency).await?;
+        for unit in &stations {
+            let entry = Entry::of(by.name(), "move-agency").at(unit);
+            trail::put(app, &mut tx, &entry.target(licence.as_str())).await?;
+        }
         tx.commit().await?;
     }
     Ok(list)

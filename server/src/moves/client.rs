@@ -11,6 +11,7 @@ use xiangyi_sync::world::World;
 use super::{By, Checklist, Move, NotMoved, moment, serves, write};
 use crate::app::App;
 use crate::store::{Tx, lists, shards, views};
+use crate::trail::Entry;
 use crate::whole::Whole;
 
 pub(super) async fn run(app: &App, by: By<'_>, what: &Move) -> Result<Checklist, NotMoved> {
@@ -53,6 +54,13 @@ pub(super) async fn run(app: &App, by: By<'_>, what: &Move) -> Result<Checklist,
             at,
             reason: reason.clone(),
         }],
+        trail: Some(
+            Entry::of(by.name(), "move-client")
+                .about(to)
+                .at(unit)
+                .target(client.to_string())
+                .because(reason),
+        ),
         ..Whole::default()
     };
     let mut list = Checklist {

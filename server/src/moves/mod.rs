@@ -1,4 +1,5 @@
-//! Moves: a worker changes station, a client changes worker, an agency's contract ends.
+//! Moves: a worker changes station, a client changes worker, an agency's contract ends, somebody
+//! who was entered twice becomes one.
 //!
 //! Each is one transaction of a shard, rights and records together, and answers with a list of
 //! what moved. A trial comes to the same list and keeps nothing. Phones follow at their next pull:
@@ -6,6 +7,7 @@
 
 mod agency;
 mod client;
+mod person;
 mod worker;
 
 use std::collections::BTreeMap;
@@ -21,6 +23,7 @@ use xiangyi_sync::world::Granted;
 use crate::app::App;
 use crate::caller::is_one_of;
 use crate::store::StoreError;
+use crate::trail;
 use crate::whole::{self, Came, Whole};
 
 /// Who may move people and clients at a unit.
@@ -73,6 +76,15 @@ pub enum Move {
         #[serde(default)]
         dry_run: bool,
     },
+    /// Somebody was entered twice: what the second entry holds becomes the first one's, at once.
+    Person {
+        /// The entry that is given up.
+        person: String,
+        into: String,
+        reason: String,
+        #[serde(default)]
+        dry_run: bool,
+    },
 }
 
 impl Move {
@@ -101,6 +113,12 @@ impl Move {
                 (vec![unit, from, to], reason)
             }
             Self::Agency { licence, .. } => (vec![licence], ""),
+            Self::Person {
+                person,
+                into,
+                reason,
+                ..
+            } => (vec![person, into], reason),
         }
     }
 }
@@ -122,8 +140,18 @@ impl Checklist {
         self.count("grants_ended", came.grants_ended);
         self.count("grants_given", came.grants_given);
         let handed = came.visits.iter().flatten();
-        self.count("clients", handed.clone().count() as u64);
-        self.count("visits", handed.map(|visits| *visits as u64).sum());
+        let (clients, merged) = (handed.clone().count() as u64, &came.merged);
+        self.count("clients", clients + merged.clients);
+        let visits: u64 = handed.map(|visits| *visits as u64).sum();
+        self.count("visits", visits + merged.visits);
+        let of_merging = [
+            ("places", merged.claims),
+            ("places_left", merged.left),
+            ("led", merged.runs),
+        ];
+        for (what, number) in of_merging.into_iter().filter(|(_, number)| *number > 0) {
+            self.count(what, number);
+        }
     }
 }
 
@@ -149,15 +177,23 @@ impl From<StoreError> for NotMoved {
 #[derive(Debug, Clone, Copy)]
 pub enum By<'a> {
     Operator,
-    Person(&'a [Granted]),
+    Person(&'a str, &'a [Granted]),
 }
 
 impl By<'_> {
+    /// As the trail names them.
+    const fn name(&self) -> &str {
+        match self {
+            Self::Operator => trail::COMMAND,
+            Self::Person(id, _) => id,
+        }
+    }
+
     fn may(self, app: &App, unit: &str) -> Result<(), NotMoved> {
         match self {
             Self::Operator => Ok(()),
-            Self::Person(grants) if is_one_of(grants, MOVE, unit, app.clock.now()) => Ok(()),
-            Self::Person(_) => Err(NotMoved::NotThere),
+            Self::Person(_, grants) if is_one_of(grants, MOVE, unit, app.clock.now()) => Ok(()),
+            Self::Person(..) => Err(NotMoved::NotThere),
         }
     }
 }
@@ -182,6 +218,7 @@ pub async fn run(app: &App, by: By<'_>, what: &Move) -> Result<Checklist, NotMov
         Move::Worker { .. } => worker::run(app, by, what).await,
         Move::Client { .. } => client::run(app, by, what).await,
         Move::Agency { .. } => agency::run(app, by, what).await,
+        Move::Person { .. } => person::run(app, by, what).await,
     }
 }
 

@@ -10,13 +10,10 @@ use xiangyi_sync::world::Granted;
 
 use super::{By, Checklist, Move, NotMoved, moment, open_unit, serves, write};
 use crate::app::App;
-use crate::store::lists::{self, Filter};
 use crate::store::people::NewGrant;
-use crate::store::{Tx, accounts, shards, views};
+use crate::store::{Tx, accounts, lists, shards, views};
+use crate::trail::Entry;
 use crate::whole::{GrantEnd, Whole};
-
-/// Cards of one page.
-const PAGE: i64 = 500;
 
 pub(super) async fn run(app: &App, by: By<'_>, what: &Move) -> Result<Checklist, NotMoved> {
     let Move::Worker {
@@ -60,6 +57,13 @@ pub(super) async fn run(app: &App, by: By<'_>, what: &Move) -> Result<Checklist,
             .iter()
             .filter(|phone| phone.state == "active")
             .count() as u64,
+    );
+    leaving.trail = Some(
+        Entry::of(by.name(), "move-worker")
+            .about(person)
+            .at(from)
+            .target(to.as_str())
+            .because(reason),
     );
     if old == new {
         write(app, old, &leaving, *dry_run, &mut list).await?;
@@ -130,22 +134,8 @@ async fn clients(
     let Some(stream) = shards::streams(tx, shard, &[&mailbox]).await?.pop() else {
         return Ok(Vec::new());
     };
-    let mut cards = Vec::new();
-    let mut filter = Filter {
-        unit: unit.to_owned(),
-        to: i64::MAX,
-        limit: PAGE,
-        ..Filter::default()
-    };
-    loop {
-        let (ids, kind) = (&[stream.id], Kind::Client);
-        let page = lists::list(tx, &app.sealer, shard.0, ids, kind, &filter).await?;
-        cards.extend(page.iter().map(|card| card.id));
-        match page.last() {
-            Some(last) if page.len() as i64 == PAGE => filter.after = last.seq,
-            _ => return Ok(cards),
-        }
-    }
+    let all = lists::all(tx, &app.sealer, shard.0, stream.id, Kind::Client, unit).await?;
+    Ok(all.into_iter().map(|card| card.id).collect())
 }
 
 async fn taken(

@@ -54,6 +54,9 @@ use mint::Mint;
 use photo::Photo;
 use store::Store;
 
+/// Key of the note that the registration is that of an entry that was merged.
+const MERGED: &str = "merged";
+
 /// A phone of one person in one folder.
 pub struct Handset {
     home: PathBuf,
@@ -269,7 +272,12 @@ impl Handset {
             .await?;
         let signed: SignedIn = reply.json()?;
         let same = self.person().is_some_and(|own| own.id == signed.person.id);
-        if !same {
+        let formerly = &signed.person.formerly;
+        let was = self.person().is_some_and(|own| formerly.contains(&own.id));
+        if was {
+            // The entry of before was merged: its registration ended, and still takes what waits.
+            self.store.put(MERGED, "1").await?;
+        } else if !same {
             self.hand_over().await?;
         }
         self.keep_session(signed).await?;

@@ -15,7 +15,7 @@ use xiangyi_proto::problem::{self, Problem};
 use xiangyi_sync::phone::{Entry, Phone, Write};
 
 use super::http::Ask;
-use super::{Handset, Trouble, turn};
+use super::{Handset, MERGED, Trouble, turn};
 
 /// Exchanges of one sync: 200 full pages are 100 MB, more than any phone holds.
 pub const ROUNDS_MAX: usize = 200;
@@ -204,6 +204,10 @@ impl Handset {
         }
         if code == problem::DEVICE_FORKED.name || code == problem::DEVICE_UNKNOWN.name {
             return self.register().await;
+        }
+        if code == problem::DEVICE_REVOKED.name && self.store.get(MERGED).await?.is_some() {
+            self.register().await?;
+            return self.store.remove(MERGED).await;
         }
         if code == problem::CURSOR_INVALID.name && self.state.cursor.is_some() {
             let write = Write::Cursor(None);

@@ -163,6 +163,21 @@ pub async fn end_phone(tx: &mut Tx, person: &str, id: &str) -> Result<bool, Stor
     Ok(changed == 1)
 }
 
+/// Index: `device(person)`.
+const GIVE_PHONES: &str = "UPDATE device SET person = $2, state = 'revoked' \
+     WHERE person = $1 AND kind = 'phone'";
+
+/// Ends the phones of an entry that was merged, and lets the other person hand over what is on
+/// them; gives how many.
+pub async fn give_phones(tx: &mut Tx, from: &str, to: &str) -> Result<u64, StoreError> {
+    Ok(on!(tx, |c| sqlx::query(GIVE_PHONES)
+        .bind(from)
+        .bind(to)
+        .execute(c)
+        .await
+        .map(|done| done.rows_affected()))?)
+}
+
 /// Index: the primary key of `device`.
 const OWNER: &str = "SELECT person FROM device WHERE id = $1 AND kind = 'phone'";
 

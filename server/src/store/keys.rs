@@ -183,6 +183,26 @@ pub async fn unopened(tx: &mut Tx, sealer: &Sealer) -> Result<usize, StoreError>
     }
 }
 
+/// How many keys are wrapped under another root than the one in use.
+///
+/// # Errors
+/// When the engine fails.
+pub async fn former(tx: &mut Tx, sealer: &Sealer) -> Result<usize, StoreError> {
+    let (mut after, mut count) = ((i64::MIN, String::new()), 0);
+    loop {
+        let rows = further(tx, &after).await?;
+        let is_other = |row: &&Wrapped| {
+            let root = sealer.root_of(row.0, &row.1, &row.2);
+            !matches!(root, Ok(root) if root == Root::IN_USE)
+        };
+        count += rows.iter().filter(is_other).count();
+        match rows.into_iter().last() {
+            Some((shard, owner, _)) => after = (shard, owner),
+            None => return Ok(count),
+        }
+    }
+}
+
 /// Shard, owner and wrapped key.
 type Wrapped = (i64, String, Vec<u8>);
 

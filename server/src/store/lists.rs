@@ -108,6 +108,37 @@ pub async fn list(
     opened(tx, sealer, shard, rows).await
 }
 
+/// Rows of one page of `all`.
+const PAGE: i64 = 500;
+
+/// Every row of a kind in one stream, of a unit or of all.
+pub async fn all(
+    tx: &mut Tx,
+    sealer: &Sealer,
+    shard: i64,
+    stream: i64,
+    kind: Kind,
+    unit: &str,
+) -> Result<Vec<Listed>, StoreError> {
+    let mut filter = Filter {
+        unit: unit.to_owned(),
+        from: i64::MIN,
+        to: i64::MAX,
+        limit: PAGE,
+        ..Filter::default()
+    };
+    let mut rows = Vec::new();
+    loop {
+        let page = list(tx, sealer, shard, &[stream], kind, &filter).await?;
+        let is_last = (page.len() as i64) < PAGE;
+        filter.after = page.last().map_or(filter.after, |row| row.seq);
+        rows.extend(page);
+        if is_last {
+            return Ok(rows);
+        }
+    }
+}
+
 /// Index: `feed_record(shard, id, stream)`.
 const ONE: &str = "SELECT id, stream, seq, rev, kind, author, unit, village, occurred_at, \
      received_at, estimated_at, body, sealed, sealed_for FROM feed \

@@ -30,6 +30,7 @@ pub mod sessions;
 pub mod shards;
 pub mod single;
 pub mod throttle;
+pub mod trail;
 pub mod trials;
 pub mod uploads;
 pub mod views;

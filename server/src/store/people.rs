@@ -14,10 +14,11 @@ pub struct PersonRow {
     pub state: String,
 }
 
-/// Index: the unique one on `telephone`.
-const BY_TELEPHONE: &str = "SELECT id, name, password, state FROM person WHERE telephone = $1";
+/// Indexes: the primary key, and the unique one on `telephone`.
+const BY_TELEPHONE: &str = "SELECT id, name, password, state FROM person \
+     WHERE id = (SELECT COALESCE(merged_into, id) FROM person WHERE telephone = $1)";
 
-/// The person of a telephone's keyed hash.
+/// The person of a telephone's keyed hash: of an entry that was merged, whom it was merged into.
 pub async fn by_telephone(tx: &mut Tx, hash: &[u8]) -> Result<Option<PersonRow>, StoreError> {
     Ok(on!(tx, |c| sqlx::query_as(BY_TELEPHONE)
         .bind(hash)
@@ -33,6 +34,53 @@ pub async fn by_id(tx: &mut Tx, id: &str) -> Result<Option<PersonRow>, StoreErro
         .bind(id)
         .fetch_optional(c)
         .await)?)
+}
+
+/// Index: the unique one on `telephone`.
+const ENTRY: &str = "SELECT id FROM person WHERE telephone = $1";
+
+/// The entry of a telephone's keyed hash, merged or not.
+pub async fn entry(tx: &mut Tx, hash: &[u8]) -> Result<Option<String>, StoreError> {
+    Ok(on!(tx, |c| sqlx::query_scalar(ENTRY)
+        .bind(hash)
+        .fetch_optional(c)
+        .await)?)
+}
+
+const MERGED_INTO: &str = "SELECT merged_into FROM person WHERE id = $1";
+
+/// Whom an entry was merged into, if it was; nothing where there is no such entry.
+pub async fn merged_into(tx: &mut Tx, id: &str) -> Result<Option<Option<String>>, StoreError> {
+    Ok(on!(tx, |c| sqlx::query_scalar(MERGED_INTO)
+        .bind(id)
+        .fetch_optional(c)
+        .await)?)
+}
+
+/// Index: `person_merged(merged_into)`.
+const FORMERLY: &str = "SELECT id FROM person WHERE merged_into = $1 ORDER BY id";
+
+/// Entries that were merged into a person.
+pub async fn formerly(tx: &mut Tx, id: &str) -> Result<Vec<String>, StoreError> {
+    Ok(on!(tx, |c| sqlx::query_scalar(FORMERLY)
+        .bind(id)
+        .fetch_all(c)
+        .await)?)
+}
+
+/// Indexes: the primary key, and `person_merged(merged_into)`.
+const MERGE: &str = "UPDATE person SET merged_into = $2, state = 'merged' \
+     WHERE (id = $1 AND merged_into IS NULL) OR merged_into = $1";
+
+/// Merges an entry into another, and with it those that were merged into it before.
+pub async fn merge(tx: &mut Tx, from: &str, into: &str) -> Result<(), StoreError> {
+    on!(tx, |c| sqlx::query(MERGE)
+        .bind(from)
+        .bind(into)
+        .execute(c)
+        .await
+        .map(drop))?;
+    Ok(())
 }
 
 /// Changes nothing; the row is this transaction's until it ends, on either engine.

@@ -312,8 +312,9 @@ static CLAIMS: Bulk = Bulk::new(
     "INSERT INTO claim (shard, record, slot, name, person, state, rank, quantity, offer, \
      accept_by) VALUES",
     "ibbtttiiii",
-    "ON CONFLICT (shard, record) DO UPDATE SET state = excluded.state, rank = excluded.rank, \
-     quantity = excluded.quantity, offer = excluded.offer, accept_by = excluded.accept_by",
+    "ON CONFLICT (shard, record) DO UPDATE SET person = excluded.person, state = excluded.state, \
+     rank = excluded.rank, quantity = excluded.quantity, offer = excluded.offer, \
+     accept_by = excluded.accept_by",
 );
 
 async fn claims(

@@ -90,7 +90,7 @@ pub async fn due(tx: &mut Tx, now: i64, limit: i64) -> Result<Vec<Webhook>, Stor
 
 /// Index: the primary key of `webhook`.
 const CLAIM: &str = "UPDATE webhook SET due_at = $3 \
-     WHERE id = $1 AND due_at = $2 AND state = 'active'";
+     WHERE id = $1 AND due_at = $2 AND position = $4 AND state = 'active'";
 
 /// Claims one until a moment; false when another node was faster.
 pub async fn claim(tx: &mut Tx, hook: &Webhook, until: i64) -> Result<bool, StoreError> {
@@ -98,6 +98,7 @@ pub async fn claim(tx: &mut Tx, hook: &Webhook, until: i64) -> Result<bool, Stor
         .bind(&hook.id)
         .bind(hook.due_at)
         .bind(until)
+        .bind(hook.position)
         .execute(c)
         .await
         .map(|done| done.rows_affected()))?;
@@ -105,18 +106,43 @@ pub async fn claim(tx: &mut Tx, hook: &Webhook, until: i64) -> Result<bool, Stor
 }
 
 /// Index: the primary key of `webhook`.
-const SET: &str = "UPDATE webhook SET state = $2, position = $3, tries = $4, due_at = $5, \
-     fault = $6 WHERE id = $1";
+const SETTLE: &str = "UPDATE webhook SET state = $2, position = $3, tries = $4, due_at = $5, \
+     fault = $6 WHERE id = $1 AND due_at = $7 AND state = 'active'";
 
-/// Writes what became of one.
-pub async fn set(tx: &mut Tx, hook: &Webhook) -> Result<(), StoreError> {
-    on!(tx, |c| sqlx::query(SET)
+/// Writes what became of one while the claim until a moment holds; false when another went on.
+pub async fn settle(tx: &mut Tx, hook: &Webhook, until: i64) -> Result<bool, StoreError> {
+    let changed = on!(tx, |c| sqlx::query(SETTLE)
         .bind(&hook.id)
         .bind(&hook.state)
         .bind(hook.position)
         .bind(hook.tries)
         .bind(hook.due_at)
         .bind(&hook.fault)
+        .bind(until)
+        .execute(c)
+        .await
+        .map(|done| done.rows_affected()))?;
+    Ok(changed == 1)
+}
+
+/// A table of a few rows a county.
+const PAUSED: &str = "SELECT COUNT(*) FROM webhook WHERE state = 'paused'";
+
+/// How many are paused.
+pub async fn paused(tx: &mut Tx) -> Result<i64, StoreError> {
+    Ok(on!(tx, |c| sqlx::query_scalar(PAUSED).fetch_one(c).await)?)
+}
+
+/// Index: the primary key of `webhook`.
+const RESUME: &str = "UPDATE webhook SET state = 'active', tries = 0, due_at = $2, made_by = $3 \
+     WHERE id = $1";
+
+/// Goes on, in the name of whoever says so.
+pub async fn resume(tx: &mut Tx, hook: &Webhook) -> Result<(), StoreError> {
+    on!(tx, |c| sqlx::query(RESUME)
+        .bind(&hook.id)
+        .bind(hook.due_at)
+        .bind(&hook.made_by)
         .execute(c)
         .await
         .map(drop))?;

@@ -221,6 +221,35 @@ pub async fn done(tx: &mut Tx, message: &Message) -> Result<(), StoreError> {
     Ok(())
 }
 
+const GIVE_MESSAGES: &str = "UPDATE message SET person = $2 WHERE person = $1";
+
+/// Messages on their way to an entry that was merged go to the other person.
+pub async fn give_messages(tx: &mut Tx, from: &str, to: &str) -> Result<(), StoreError> {
+    on!(tx, |c| sqlx::query(GIVE_MESSAGES)
+        .bind(from)
+        .bind(to)
+        .execute(c)
+        .await
+        .map(drop))?;
+    Ok(())
+}
+
+/// Index: the primary key of `message_credit`.
+const GIVE_CREDITS: &str = "INSERT INTO message_credit (person, what, credits) \
+     SELECT $2, what, credits FROM message_credit AS old WHERE person = $1 \
+     ON CONFLICT (person, what) DO NOTHING";
+
+/// Consents go with the openid that gave them.
+pub async fn give_credits(tx: &mut Tx, from: &str, to: &str) -> Result<(), StoreError> {
+    on!(tx, |c| sqlx::query(GIVE_CREDITS)
+        .bind(from)
+        .bind(to)
+        .execute(c)
+        .await
+        .map(drop))?;
+    Ok(())
+}
+
 /// A message that was given up, as an operator sees it.
 #[derive(Debug, Clone, FromRow)]
 pub struct Parked {

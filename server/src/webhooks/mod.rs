@@ -10,19 +10,20 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use hmac::{Hmac, Mac};
-use ipnet::IpNet;
 use reqwest::redirect;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sha2::Sha256;
 use xiangyi_proto::ids::Shard;
 use xiangyi_proto::kinds::Kind;
+use xiangyi_proto::role::Role;
 use xiangyi_proto::time::{HOUR_MS, MINUTE_MS};
 use xiangyi_sync::pull::{FeedRow, Scan};
 
 use crate::app::App;
+use crate::caller::is_one_of;
 use crate::store::webhooks::{self as rows, Webhook};
-use crate::store::{StoreError, Tx, feed, keys, shards};
+use crate::store::{StoreError, Tx, feed, keys, shards, views};
 
 /// Owner of the key under which a county's secrets of webhooks are sealed.
 const OWNER: &str = "webhook";
@@ -43,13 +44,28 @@ const CLAIM_MS: i64 = MINUTE_MS;
 /// Tries before a webhook is paused: with the pauses below, three days.
 const TRIES_MAX: i64 = 22;
 
+/// Who connects another system to a county.
+pub const CONNECT: &[Role] = &[Role::HubOfficer, Role::SystemAdmin];
+/// Why a webhook is paused whose maker has gone.
+const NO_RIGHT: &str = "设置它的人在这里已没有权限 who made it has no right here any more";
+
 /// The settings: whether there are webhooks, and where else they may go.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Webhooks {
     pub enabled: bool,
-    /// Networks of the county's own into which webhooks may go, without TLS too.
-    pub networks: Vec<IpNet>,
+    /// Systems of counties inside the operator's network, to which webhooks may go without TLS too.
+    pub inside: Vec<Inside>,
+}
+
+/// One system of one county.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Inside {
+    pub county: String,
+    /// As it stands in the address.
+    pub host: String,
+    pub port: u16,
 }
 
 /// Runs for ever.
@@ -82,20 +98,32 @@ pub async fn deliver_due(app: &App) -> Result<usize, StoreError> {
 }
 
 async fn deliver(app: &App, mut hook: Webhook) -> Result<bool, StoreError> {
-    let Some(events) = changes(app, &hook).await? else {
-        // The numbers went on with other streams.
-        hook.position = hook.head;
-        let mut tx = app.db.write().await?;
-        rows::set(&mut tx, &hook).await?;
-        tx.commit().await?;
-        return Ok(false);
-    };
+    let until = app.clock.now() + CLAIM_MS;
     let mut tx = app.db.write().await?;
-    let mine = rows::claim(&mut tx, &hook, app.clock.now() + CLAIM_MS).await?;
+    let mine = rows::claim(&mut tx, &hook, until).await?;
     tx.commit().await?;
     if !mine {
         return Ok(false);
     }
+    // What this claim ends with is written only while it holds: whoever waited too long may have
+    // been followed by another.
+    let settled = async |hook: &Webhook| {
+        let mut tx = app.db.write().await?;
+        rows::settle(&mut tx, hook, until).await?;
+        tx.commit().await
+    };
+    if !may_be_told(app, &hook).await? {
+        (hook.state, hook.due_at) = ("paused".to_owned(), app.clock.now());
+        hook.fault = Some(NO_RIGHT.to_owned());
+        settled(&hook).await?;
+        return Ok(false);
+    }
+    let Some(events) = changes(app, &hook).await? else {
+        // The numbers went on with other streams. It goes behind those that wait.
+        (hook.position, hook.due_at) = (hook.head, app.clock.now());
+        settled(&hook).await?;
+        return Ok(false);
+    };
     let answer = send(app, &hook, &events).await?;
     let now = app.clock.now();
     match answer {
@@ -113,10 +141,20 @@ async fn deliver(app: &App, mut hook: Webhook) -> Result<bool, StoreError> {
             }
         }
     }
-    let mut tx = app.db.write().await?;
-    rows::set(&mut tx, &hook).await?;
-    tx.commit().await?;
+    settled(&hook).await?;
     Ok(hook.fault.is_none())
+}
+
+/// Whether whoever made it still connects systems there.
+async fn may_be_told(app: &App, hook: &Webhook) -> Result<bool, StoreError> {
+    let mut tx = app.db.glance().await?;
+    let grants = views::grants(&mut tx, &hook.made_by).await?;
+    Ok(is_one_of(&grants, CONNECT, unit_of(hook), app.clock.now()))
+}
+
+/// The unit whose changes a webhook tells.
+pub fn unit_of(hook: &Webhook) -> &str {
+    hook.stream.split_once(':').map_or("", |(_, unit)| unit)
 }
 
 /// Changes after a webhook's position.
@@ -169,15 +207,22 @@ async fn send(
     })
     .to_string();
     let signature = signature(&secret, app.clock.now() / 1_000, &body);
-    let networks = &app.webhooks.networks;
-    let sent = tokio::time::timeout(TIMEOUT, post(networks, &hook.url, &signature, body));
+    let inside = inside_of(app, Shard(hook.shard));
+    let sent = tokio::time::timeout(TIMEOUT, post(&inside, &hook.url, &signature, body));
     let no_answer = || Err("没有应答 no answer".to_owned());
     Ok(sent.await.unwrap_or_else(|_| no_answer()))
 }
 
-async fn post(networks: &[IpNet], url: &str, signature: &str, body: String) -> Result<(), String> {
+/// The systems of a county inside the operator's network.
+pub fn inside_of(app: &App, county: Shard) -> Vec<Inside> {
+    let inside = app.webhooks.inside.iter();
+    let own = inside.filter(|inside| inside.county == county.to_string());
+    own.cloned().collect()
+}
+
+async fn post(inside: &[Inside], url: &str, signature: &str, body: String) -> Result<(), String> {
     // Anew each time: a name may stand for another address today.
-    let target = guard::target(url, networks).await;
+    let target = guard::target(url, inside).await;
     let target = target.map_err(|_| "地址不可用 the address may not be asked")?;
     // The error of the client holds the address: it is not told.
     let silent = |_| "没有应答 no answer".to_owned();
@@ -197,6 +242,8 @@ async fn post(networks: &[IpNet], url: &str, signature: &str, body: String) -> R
     let status = request.send().await.map_err(silent)?.status();
     match status.is_success() {
         true => Ok(()),
+        // What stands inside is not found out from outside by its answers.
+        false if target.is_inside => Err("没有收下 not taken".to_owned()),
         false => Err(format!("应答 answered {}", status.as_u16())),
     }
 }

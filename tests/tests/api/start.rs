@@ -96,6 +96,30 @@ fn the_environment_stands_over_the_file() {
 }
 
 #[test]
+fn what_kubernetes_says_of_a_service_stops_no_start() {
+    let variables = [
+        ("XIANGYI_SERVICE_HOST", "10.0.0.11"),
+        ("XIANGYI_SERVICE_PORT", "80"),
+        ("XIANGYI_SERVICE_PORT_HTTP", "80"),
+        ("XIANGYI_PORT", "tcp://10.0.0.11:80"),
+        ("XIANGYI_PORT_80_TCP", "tcp://10.0.0.11:80"),
+        ("XIANGYI_PORT_80_TCP_PROTO", "tcp"),
+        ("XIANGYI_METRICS_SERVICE_HOST", "10.0.0.12"),
+        ("XIANGYI_METRICS_PORT_9100_TCP_ADDR", "10.0.0.12"),
+        ("XIANGYI_LISTEN", "127.0.0.1:7"),
+    ];
+    let config = read_over("", &variables).expect("they are no settings");
+    assert_eq!(config.listen.to_string(), "127.0.0.1:7");
+    for name in [
+        "XIANGYI_PORTAL",
+        "XIANGYI_HOST",
+        "XIANGYI_LOG__SERVICE_HOST",
+    ] {
+        read_over("", &[(name, "x")]).expect_err(name);
+    }
+}
+
+#[test]
 fn a_variable_that_is_no_setting_is_named_and_its_value_is_not() {
     for (name, told) in [
         ("XIANGYI_LISEN", "lisen"),

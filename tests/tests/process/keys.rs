@@ -24,6 +24,15 @@ async fn published(serving: &Serving) -> Vec<String> {
     keys.iter().map(name).collect()
 }
 
+/// The former key took its leave a day before.
+fn a_day_later(room: &Path, which: &str) {
+    let path = room.join(format!("data/keys/{which}.former"));
+    let text = fs::read_to_string(&path).expect("a former key");
+    let (key, until) = text.trim().split_once(' ').expect("a key and a moment");
+    let until: i64 = until.parse().expect("a number");
+    fs::write(&path, format!("{key} {}\n", until - 86_400_000)).expect("written");
+}
+
 #[tokio::test]
 async fn keys_turn_in_three_calls_and_nobody_is_signed_out() {
     let scratch = Scratch::new("process");
@@ -38,6 +47,11 @@ async fn keys_turn_in_three_calls_and_nobody_is_signed_out() {
     let token = worker.signed_in().access_token.clone();
     for step in 0..3 {
         for which in ["token", "root", "pack"] {
+            if step == 2 {
+                let said = keys(room, &["rotate", which]).await;
+                assert!(said.bad().contains("--at-once"), "{said:?}");
+                a_day_later(room, which);
+            }
             keys(room, &["rotate", which]).await.good();
         }
         // The server that runs knows nothing of it yet, and works on.
@@ -115,6 +129,7 @@ async fn a_take_over_that_was_cut_is_done_again() {
     fs::set_permissions(&former, mode).expect("for its owner");
     let said = keys(room, &["rotate", "root"]).await;
     assert!(said.good().contains("wrapped anew"), "{said:?}");
+    a_day_later(room, "root");
     keys(room, &["rotate", "root"]).await.good();
     assert!(!former.exists());
     let serving = demo(room, &[]).await;

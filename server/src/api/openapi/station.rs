@@ -25,6 +25,7 @@ pub fn answers() -> Vec<(&'static str, Value)> {
             json!({ "200": good(any()) }),
         ),
         ("POST /v1/moves", json!({ "200": good(any()) })),
+        ("GET /v1/audit", json!({ "200": good(any()) })),
         (
             "POST /v1/photos/small",
             json!({ "200": good(any()), "201": good(any()) }),
@@ -74,6 +75,16 @@ pub fn asked() -> Vec<(&'static str, Vec<Value>)> {
     let form = code(&["json", "csv", "xlsx"]);
     vec![
         (
+            "GET /v1/audit",
+            vec![
+                query("unit", true, unit()),
+                query("since", false, count()),
+                query("person", false, text()),
+                query("after", false, text()),
+                query("limit", false, count()),
+            ],
+        ),
+        (
             "GET /v1/reports/{period}",
             vec![
                 parameter("path", "period", true, text()),
@@ -107,9 +118,9 @@ pub fn asked() -> Vec<(&'static str, Vec<Value>)> {
 /// Who or what is moved, and where to.
 fn moved() -> Value {
     json!({ "type": "object", "required": ["what"], "properties": {
-        "what": code(&["worker", "client", "agency"]),
+        "what": code(&["worker", "client", "agency", "person"]),
         "person": text(), "from": text(), "to": text(), "clients_to": text(),
-        "client": uuid(), "unit": text(), "licence": text(),
+        "client": uuid(), "unit": text(), "licence": text(), "into": text(),
         "on": { "type": "string", "format": "date" }, "reason": text(),
         "dry_run": { "type": "boolean" },
     } })
