@@ -55,7 +55,21 @@ pub fn for_review(
     verdict.at = cited.at;
     verdict.message = cited.message;
     verdict.message_en = cited.message_en;
+    reviews_move(world, item);
     verdict
+}
+
+/// After a restore the decision about an item may be here before the item, which need not have a
+/// proof: its answer may never have reached the phone. Decisions name the held item or its record.
+pub fn reviews_move(world: &mut World, item: &Admitted) {
+    let about = [held_id(item), item.mutation.id];
+    let decides = |held: &Held| {
+        let is_review = held.item.kind == Some(Kind::Review) && held.item.proof.is_some();
+        is_review && about.iter().any(|id| held.needs.contains(id))
+    };
+    if world.held.values().any(decides) {
+        world.arrived.extend(about);
+    }
 }
 
 /// Stores an item that is not final, with a row for its author and, for review, the reviewers.

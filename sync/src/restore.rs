@@ -36,22 +36,7 @@ pub fn decide(world: &mut World, item: &mut Admitted, env: &Env<'_>) -> Verdict 
         _ => stored(world, item, &proved.state, env),
     };
     verdict.restored = verdict.verdict.is_stored() || verdict.verdict == VerdictName::Held;
-    if verdict.verdict == VerdictName::Held {
-        reviews_move(world, item);
-    }
     verdict
-}
-
-/// Reviews of what is held may have come before it: they name it or its record.
-fn reviews_move(world: &mut World, item: &Admitted) {
-    let held = hold::held_id(item);
-    let reviewed = world
-        .held
-        .get(&held)
-        .is_some_and(|held| held.reason == HeldFor::Review);
-    if reviewed {
-        world.arrived.extend([held, item.mutation.id]);
-    }
 }
 
 /// What was answered afresh before its proof came: a request that was under way for long may reach
@@ -65,7 +50,7 @@ pub fn over(world: &mut World, item: &mut Admitted, env: &Env<'_>) -> Option<Ver
             held.item.proof.clone_from(&item.proof);
             let held = held.clone();
             world.effects.held.insert(held_id, Some(held));
-            reviews_move(world, item);
+            hold::reviews_move(world, item);
         }
         return None;
     }

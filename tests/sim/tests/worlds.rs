@@ -23,6 +23,24 @@ fn every_law_holds_in_a_fixed_set_of_worlds() {
     }
 }
 
+/// Worlds of the command that broke a law once: a decision came back before the held visit it was
+/// about, whose answer had never reached the phone.
+const BROKE_ONCE: [u64; 1] = [100_598];
+
+#[test]
+fn worlds_that_broke_a_law_once_hold() {
+    let options = Options {
+        steps: 160,
+        deep: 15,
+        ..OPTIONS
+    };
+    for seed in BROKE_ONCE {
+        if let Err(failure) = run(seed, options) {
+            panic!("{failure}");
+        }
+    }
+}
+
 #[test]
 fn other_clocks_change_no_order_merge_or_convergence() {
     for seed in 1..=60 {
