@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check bench sim train folds install-deps need-cargo need-lints need-node
+.PHONY: help run demo test check bench sim crash train folds install-deps need-cargo need-lints need-node
 # One after another, whatever -j says: two installations at once lock each other out.
 .NOTPARALLEL:
 
@@ -13,8 +13,8 @@ SERVER ?= http://$(LISTEN)
 BENCH_JSON ?= target/bench.json
 SERVE := cargo run --release -p xiangyi-server --
 # What the tests use beside Rust and Node: a private database cluster, a real browser and what
-# steers it, Chinese type.
-PACKAGES := postgresql chromium chromium-driver fonts-noto-cjk
+# steers it, Chinese type, a look at what the kernel is asked.
+PACKAGES := postgresql chromium chromium-driver fonts-noto-cjk strace
 RUST := $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 # Debian packages, by root; tried twice: mirrors fail now and then.
 INSTALL := apt() { apt-get update -q && DEBIAN_FRONTEND=noninteractive \
@@ -27,6 +27,7 @@ help:
 	@echo 'make demo     play a recorded day against the running server'
 	@echo 'make bench    load figures beside the floor of the same run, JSON in $(BENCH_JSON)'
 	@echo 'make sim      simulate whole worlds: SEEDS=200, or SEED=17 to play one again'
+	@echo 'make crash    kill the real server KILLS=200 times under load; SEED=17 draws the same again'
 	@echo 'make train    learn the weights of the text signals anew (minutes)'
 	@echo 'make folds    what they are worth on writers they never saw, and the learning curve'
 	@echo 'make check    formatting and lints'
@@ -91,6 +92,12 @@ bench: need-cargo
 SEEDS ?= 100
 sim: need-cargo
 	cargo run --release -p xiangyi-sim -- $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))
+
+KILLS ?= 200
+# SIGKILL and named places on both engines, and the disk rebuilt as a cut may have left it.
+crash: need-cargo install-deps
+	KILLS=$(KILLS) CUTS=$(KILLS) $(if $(SEED),SEED=$(SEED)) \
+	  cargo test -p xiangyi-tests --test crash -- --nocapture
 
 train: need-cargo
 	cargo run --release -p xiangyi-train -- learn

@@ -408,10 +408,28 @@ pub(super) fn is_full_migrating(error: &MigrateError) -> bool {
     }
 }
 
+/// What failed, where the engine itself said nothing; never anything that somebody sent.
+pub(super) const fn named(error: &sqlx::Error) -> &'static str {
+    match error {
+        sqlx::Error::Io(_) => "the line was cut",
+        sqlx::Error::Protocol(_) => "an answer out of turn",
+        sqlx::Error::BeginFailed => "no transaction",
+        sqlx::Error::PoolTimedOut => "no connection in time",
+        sqlx::Error::PoolClosed => "closed",
+        sqlx::Error::WorkerCrashed => "its thread ended",
+        sqlx::Error::RowNotFound => "no row",
+        _ => "no answer of its own",
+    }
+}
+
 /// Says whether repeating may help: a lock, a connection or a serialisation that did not come.
 pub(super) fn is_passing(error: &sqlx::Error) -> bool {
     match error {
-        sqlx::Error::PoolTimedOut | sqlx::Error::Io(_) => true,
+        // A line that was cut in the middle of an answer is out of turn from then on.
+        sqlx::Error::PoolTimedOut
+        | sqlx::Error::Io(_)
+        | sqlx::Error::Protocol(_)
+        | sqlx::Error::BeginFailed => true,
         sqlx::Error::Database(fault) => {
             // SQLite: BUSY, LOCKED, IOERR, FULL and CANTOPEN with their extensions in the high
             // bytes. A disk that is full is nobody's record's fault.
