@@ -3,7 +3,8 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check bench sim sim-mutants train folds install-deps need-cargo need-lints need-node
+.PHONY: help run demo test check bench sim sim-mutants crash fuzz train folds
+.PHONY: install-deps need-cargo need-lints need-node
 # One after another, whatever -j says: two installations at once lock each other out.
 .NOTPARALLEL:
 
@@ -13,8 +14,8 @@ SERVER ?= http://$(LISTEN)
 BENCH_JSON ?= target/bench.json
 SERVE := cargo run --release -p xiangyi-server --
 # What the tests use beside Rust and Node: a private database cluster, a real browser and what
-# steers it, Chinese type.
-PACKAGES := postgresql chromium chromium-driver fonts-noto-cjk
+# steers it, Chinese type, a look at what the kernel is asked.
+PACKAGES := postgresql chromium chromium-driver fonts-noto-cjk strace
 RUST := $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 # Debian packages, by root; tried twice: mirrors fail now and then.
 INSTALL := apt() { apt-get update -q && DEBIAN_FRONTEND=noninteractive \
@@ -28,6 +29,8 @@ help:
 	@echo 'make bench    load figures beside the floor of the same run, JSON in $(BENCH_JSON)'
 	@echo 'make sim      simulate whole worlds: SEEDS=200, or SEED=17 to play one again'
 	@echo 'make sim-mutants  plant each known fault and see that a law catches it'
+	@echo 'make crash    kill the real server KILLS=200 times under load; SEED=17 draws the same again'
+	@echo 'make fuzz     random bytes for every reader, TIME=60 seconds each; needs the nightly toolchain'
 	@echo 'make train    learn the weights of the text signals anew (minutes)'
 	@echo 'make folds    what they are worth on writers they never saw, and the learning curve'
 	@echo 'make check    formatting and lints'
@@ -95,6 +98,27 @@ sim: need-cargo
 
 sim-mutants: need-cargo
 	cargo run --release -p xiangyi-sim -- --mutants --seeds 300
+
+KILLS ?= 200
+# SIGKILL and named places on both engines, and the disk rebuilt as a cut may have left it.
+crash: need-cargo install-deps
+	KILLS=$(KILLS) CUTS=$(KILLS) $(if $(SEED),SEED=$(SEED)) \
+	  cargo test -p xiangyi-tests --test crash -- --nocapture
+
+TIME ?= 60
+TARGETS ?= exchange cursor pack photo tus table
+# Bytes that nobody of ours wrote; what makes a reader panic lies in fuzz/artifacts afterwards.
+fuzz: need-cargo
+	@cargo fuzz --version >/dev/null 2>&1 || cargo install cargo-fuzz
+	@cargo +nightly --version >/dev/null 2>&1 \
+	  || { echo 'The nightly toolchain is missing: rustup toolchain install nightly'; exit 1; }
+	@for target in $(TARGETS); do \
+	  mkdir -p fuzz/corpus/$$target fuzz/seeds/$$target; \
+	  cargo +nightly fuzz run --features server $$target fuzz/corpus/$$target fuzz/seeds/$$target \
+	    $$([ $$target = photo ] && echo tests/data/photos) \
+	    $$([ $$target = pack ] && echo proto/packs) \
+	    -- -max_total_time=$(TIME) -max_len=65536 -timeout=20 -rss_limit_mb=4096 -print_final_stats=1; \
+	done
 
 train: need-cargo
 	cargo run --release -p xiangyi-train -- learn

@@ -21,6 +21,7 @@ use crate::clock::Clock;
 use crate::config::{Config, ConfigError, Public};
 use crate::durable::Durable;
 use crate::entropy::Entropy;
+use crate::failpoint;
 use crate::heard::Heard;
 use crate::law::{self, Law};
 use crate::lines::Lines;
@@ -101,10 +102,12 @@ impl App {
         is_current(&db, config).await?;
         keys_are_not_lost(&db, config).await?;
         let roots = Roots::open(&config.data, &entropy)?;
+        failpoint::reach("start-keys");
         let law = Law::new(&roots, config.trusted_keys()?);
         prepare(&db, &law).await?;
         let sealer = Sealer::new(&roots);
         confirm_keys(&db, &sealer, &entropy).await?;
+        failpoint::reach("start-confirmed");
         let stamps = Stamps::new(&sealer.derived("stamps"));
         let wechat = WeChat::open(&config.wechat, clock.clone())?;
         let cannot_write = Arc::new(AtomicBool::new(false));
@@ -236,6 +239,7 @@ async fn is_current(db: &Db, config: &Config) -> Result<(), StartError> {
 async fn prepare(db: &Db, law: &Law) -> Result<(), StartError> {
     if db.shape().await? == Shape::Behind {
         db.migrate().await?;
+        failpoint::reach("start-migrated");
         law.adopt(db).await?;
     }
     Ok(())

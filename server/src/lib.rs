@@ -16,6 +16,7 @@ pub mod commands;
 pub mod config;
 pub mod durable;
 pub mod entropy;
+pub mod failpoint;
 pub mod heard;
 pub mod import;
 pub mod law;

@@ -13,7 +13,7 @@ use xiangyi_sync::timers::Timer;
 use crate::app::App;
 use crate::store::{StoreError, shards, single};
 use crate::writer::Work;
-use crate::{law, regions};
+use crate::{failpoint, law, regions};
 
 /// How often timers are looked at.
 const EVERY: Duration = Duration::from_secs(1);
@@ -81,6 +81,7 @@ pub async fn fire_due(app: &App) -> Result<usize, StoreError> {
     let mut tx = app.db.read().await?;
     let due = single::due(&mut tx, app.clock.now(), TIMERS_MAX).await?;
     drop(tx);
+    failpoint::reach("timers-read");
     let mut by_shard: BTreeMap<i64, Vec<Timer>> = BTreeMap::new();
     let count = due.len();
     for (shard, kind, id, due_at) in due {
@@ -92,5 +93,6 @@ pub async fn fire_due(app: &App) -> Result<usize, StoreError> {
     for (shard, timers) in by_shard {
         app.writer.write(Shard(shard), Work::Timers(timers)).await;
     }
+    failpoint::reach("timers-fired");
     Ok(count)
 }

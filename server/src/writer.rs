@@ -25,6 +25,7 @@ use xiangyi_sync::{hold, photos_here};
 use crate::accounts::seal::Sealer;
 use crate::clock::Clock;
 use crate::entropy::Entropy;
+use crate::failpoint;
 use crate::live::Live;
 use crate::store::save::Saved;
 use crate::store::shards::{ShardRow, StreamIds};
@@ -333,7 +334,9 @@ async fn commit(shared: &Shared, works: &[(Shard, Work)]) -> Result<Vec<Done>, F
         }
         rings.push((shard, saved, heads));
     }
+    failpoint::reach("commit-before");
     tx.commit().await?;
+    failpoint::reach("commit-after");
     for (shard, saved, heads) in rings {
         settled(shared, shard, &saved, heads);
     }

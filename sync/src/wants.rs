@@ -168,10 +168,11 @@ impl World {
         wants.grants.insert(item.person.clone());
         wants.records.insert(mutation.id);
         wants.held.insert(mutation.id);
+        // Decisions about it may have come back before it, and wait for what holds it.
+        let held = crate::hold::held_id(item);
+        wants.held.insert(held);
         if item.proof.is_some() {
-            // Reviews of it may wait for it, and it may be held once more.
-            let held = crate::hold::held_id(item);
-            wants.held.insert(held);
+            // It may be held once more.
             wants.records.insert(held);
         }
         wants.held_by.insert(item.device.clone());

@@ -10,7 +10,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
@@ -71,6 +71,54 @@ pub async fn empty_database() -> String {
     address(place, &name)
 }
 
+/// A cluster of one test's own, which may be stopped at once and started again.
+#[derive(Debug)]
+pub struct Own(PathBuf);
+
+impl Own {
+    /// Makes and starts it.
+    pub async fn start() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(1);
+        let number = NEXT.fetch_add(1, Ordering::SeqCst);
+        let name = format!("{PREFIX}{}-{number}", std::process::id());
+        let own = Self(start_at(std::env::temp_dir().join(name)));
+        wait(&own.0).await;
+        own
+    }
+
+    /// The address of its database, which has no tables at first.
+    pub fn database(&self) -> String {
+        address(&self.0, "postgres")
+    }
+
+    /// SIGQUIT to all of it: no transaction is finished, nothing is written down.
+    pub fn stop_at_once(&self) {
+        self.control(&["stop", "-m", "immediate"]);
+    }
+
+    /// Starts it again, after whatever happened to it.
+    pub async fn start_again(&self) {
+        let (place, data) = (self.0.clone(), self.0.join("data"));
+        std::thread::spawn(move || serve(is_root(), &place, &data));
+        wait(&self.0).await;
+    }
+
+    fn control(&self, args: &[&str]) {
+        let mut command = as_owner(is_root(), "pg_ctl");
+        run_now(command.args(args).arg("-D").arg(self.0.join("data")));
+    }
+}
+
+impl Drop for Own {
+    fn drop(&mut self) {
+        if self.0.join("data/postmaster.pid").exists() {
+            self.stop_at_once();
+        }
+        // What cannot be removed is swept by the next run.
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
 fn address(place: &Path, name: &str) -> String {
     let socket = place.display().to_string().replace('/', "%2F");
     format!("postgres://postgres@{socket}/{name}")
@@ -114,7 +162,10 @@ async fn wait(place: &Path) {
 /// Makes and starts the cluster; gives the folder of its socket.
 fn start() -> PathBuf {
     sweep();
-    let place = std::env::temp_dir().join(format!("{PREFIX}{}", std::process::id()));
+    start_at(std::env::temp_dir().join(format!("{PREFIX}{}", std::process::id())))
+}
+
+fn start_at(place: PathBuf) -> PathBuf {
     fs::create_dir_all(&place).expect("the temporary folder can be written");
     // Held until the process ends, and with it the claim on the folder.
     let lock = File::create(place.join("lock")).expect("the folder can be written");

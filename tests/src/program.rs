@@ -67,9 +67,16 @@ impl Program {
     /// # Errors
     /// What it said, when it ended instead.
     pub async fn serve(&self, room: &Path, args: &[&str]) -> Result<Serving, Said> {
+        self.serve_by(self.command(args), room).await
+    }
+
+    /// The same by a command that was prepared.
+    ///
+    /// # Errors
+    /// What it said, when it ended instead.
+    pub async fn serve_by(&self, mut command: Command, room: &Path) -> Result<Serving, Said> {
         let (out, err) = (room.join("said"), room.join("log"));
         let before = read(&out).len();
-        let mut command = self.command(args);
         command.stdout(appended(&out)).stderr(appended(&err));
         let mut child = command.spawn().expect("the program starts");
         let listens = || {
@@ -166,6 +173,16 @@ impl Serving {
             .status()
             .await;
         assert!(sent.expect("kill is there").success());
+    }
+
+    /// Whether it has ended by itself.
+    pub fn is_dead(&mut self) -> bool {
+        self.child.try_wait().expect("it is our child").is_some()
+    }
+
+    /// Its process, while it runs.
+    pub fn pid(&self) -> Option<u32> {
+        self.child.id()
     }
 
     /// Waits for its end.

@@ -11,7 +11,9 @@ use crate::entropy::Entropy;
 use crate::law::Law;
 use crate::store::Db;
 use crate::wechat::messages;
-use crate::{cards, lines, metrics, photos, private, router, tasks, ticker, trail, webhooks};
+use crate::{
+    cards, failpoint, lines, metrics, photos, private, router, tasks, ticker, trail, webhooks,
+};
 
 /// Serves until it is told to stop.
 ///
@@ -22,6 +24,7 @@ pub async fn run(config: Config) -> Result<(), StartError> {
     if config.demo {
         demo::seed(&app).await?;
         demo::crowd(&app, config.demo_volunteers).await?;
+        failpoint::reach("start-seeded");
     }
     if !config.demo && demo::is_here(&app).await? {
         let why = "the demo's people are in this database and everybody knows their password: \

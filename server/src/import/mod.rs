@@ -6,12 +6,12 @@
 
 mod agencies;
 mod clients;
-mod columns;
+pub mod columns;
 mod people;
 mod places;
 mod regions;
 mod report;
-mod table;
+pub mod table;
 mod units;
 
 use std::path::PathBuf;

@@ -16,6 +16,7 @@ use super::rendition::{self, Developed};
 use super::{Spoilt, sniff};
 use crate::app::App;
 use crate::blobs::{BlobError, Key};
+use crate::failpoint;
 use crate::problem::ApiError;
 use crate::store::keys;
 use crate::store::photo_jobs::{self, What};
@@ -42,6 +43,7 @@ struct Seen {
 /// When they are not what was announced, which starts the upload over; when a store does not
 /// take them, after which a single byte has to be sent again.
 pub async fn complete(app: &App, upload: &UploadRow, fence: i64) -> Result<(), ApiError> {
+    failpoint::reach("photo-staged");
     let bytes = Bytes::from(app.staging.read(&upload.id).await?);
     let done = whole(app, upload, fence, bytes).await;
     if let Err(error) = &done
@@ -82,6 +84,7 @@ pub async fn whole(
     let sha256 = hex::encode(&upload.sha256);
     let key = Key::original(upload.shard, &sha256);
     app.blobs.put(&key, bytes).await?;
+    failpoint::reach("photo-stored");
     let mut tx = app.db.write().await?;
     let owner = [upload.owner.as_str()];
     let keys = keys::of(&mut tx, &app.sealer, upload.shard, owner, &app.entropy).await?;
@@ -94,6 +97,7 @@ pub async fn whole(
         return Err(ApiError::new(problem::UPLOAD_LOCKED));
     }
     tx.commit().await?;
+    failpoint::reach("photo-noted");
     keys.keep(&app.sealer);
     if app.staging.remove(&upload.id).await.is_err() {
         tracing::warn!("the file of a complete upload is left to the sweep");
@@ -102,6 +106,7 @@ pub async fn whole(
     if let Err(error) = show(app, upload.shard, &upload.sha256, &upload.owner).await {
         tracing::warn!(%error, "a photograph will be shown by its job");
     }
+    failpoint::reach("photo-shown");
     Ok(())
 }
 

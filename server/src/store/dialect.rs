@@ -28,6 +28,9 @@ const READERS: u32 = 4;
 const CONNECTIONS: u32 = 16;
 /// A write waits for at most this long for a lock; phones repeat.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
+/// A transaction that says nothing for so long is ended by the database: its node is frozen or cut
+/// off. One that writes says something every few milliseconds.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a request waits for a connection before the answer is `busy`.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Prepared statements a connection keeps: 100 plain ones and 8 sizes of 25 bulk texts.
@@ -170,7 +173,9 @@ impl Db {
         Ok(match self {
             Self::Sqlite { readers, .. } => Tx::Sqlite(Line::Whole(readers.begin().await?)),
             Self::Postgres(pool) => {
-                let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+                // It holds nobody up, and a backup reads photographs in the middle of one.
+                let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; \
+                    SET LOCAL idle_in_transaction_session_timeout = 0";
                 Tx::Postgres(Line::Whole(pool.begin_with(begin).await?))
             }
         })
@@ -366,11 +371,14 @@ async fn is_outside(conn: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
 
 async fn open_server(url: &str) -> Result<Db, StoreError> {
     let lock_ms = LOCK_TIMEOUT.as_millis().to_string();
+    let idle_ms = IDLE_TIMEOUT.as_millis().to_string();
     let options = PgConnectOptions::from_str(url)?
         .application_name("xiangyi")
         .options([
             ("lock_timeout", lock_ms.as_str()),
             ("synchronous_commit", "on"),
+            // A node that stands still with a county's lock must not hold the other nodes up.
+            ("idle_in_transaction_session_timeout", idle_ms.as_str()),
             // Every read goes along an index. A plan that was made while a table was small, and
             // is kept, must not read the whole of it a year later.
             ("enable_seqscan", "off"),
@@ -408,10 +416,28 @@ pub(super) fn is_full_migrating(error: &MigrateError) -> bool {
     }
 }
 
+/// What failed, where the engine itself said nothing; never anything that somebody sent.
+pub(super) const fn named(error: &sqlx::Error) -> &'static str {
+    match error {
+        sqlx::Error::Io(_) => "the line was cut",
+        sqlx::Error::Protocol(_) => "an answer out of turn",
+        sqlx::Error::BeginFailed => "no transaction",
+        sqlx::Error::PoolTimedOut => "no connection in time",
+        sqlx::Error::PoolClosed => "closed",
+        sqlx::Error::WorkerCrashed => "its thread ended",
+        sqlx::Error::RowNotFound => "no row",
+        _ => "no answer of its own",
+    }
+}
+
 /// Says whether repeating may help: a lock, a connection or a serialisation that did not come.
 pub(super) fn is_passing(error: &sqlx::Error) -> bool {
     match error {
-        sqlx::Error::PoolTimedOut | sqlx::Error::Io(_) => true,
+        // A line that was cut in the middle of an answer is out of turn from then on.
+        sqlx::Error::PoolTimedOut
+        | sqlx::Error::Io(_)
+        | sqlx::Error::Protocol(_)
+        | sqlx::Error::BeginFailed => true,
         sqlx::Error::Database(fault) => {
             // SQLite: BUSY, LOCKED, IOERR, FULL and CANTOPEN with their extensions in the high
             // bytes. A disk that is full is nobody's record's fault.
@@ -421,10 +447,11 @@ pub(super) fn is_passing(error: &sqlx::Error) -> bool {
                 .ok()
                 .filter(|_| code.len() < 5)
                 .map(|n| n & 0xff);
-            // PostgreSQL: serialization_failure, deadlock_detected, lock_not_available; and what it
-            // lacks (53), what it was told (57P) and how it is reached (08).
+            // PostgreSQL: serialization_failure, deadlock_detected, lock_not_available, and a
+            // transaction that was idle for too long; what it lacks (53), what it was told (57P)
+            // and how it is reached (08).
             matches!(low, Some(5 | 6 | 10 | 13 | 14))
-                || matches!(code.as_str(), "40001" | "40P01" | "55P03")
+                || matches!(code.as_str(), "40001" | "40P01" | "55P03" | "25P03")
                 || ["53", "57P", "08"]
                     .iter()
                     .any(|class| code.starts_with(class))

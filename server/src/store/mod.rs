@@ -64,7 +64,7 @@ impl StoreError {
             Self::Engine(sqlx::Error::Database(fault)) => {
                 format!("{self} ({})", fault.code().unwrap_or_default())
             }
-            Self::Engine(_) => format!("{self} (no answer of its own)"),
+            Self::Engine(error) => format!("{self} ({})", dialect::named(error)),
             other => other.to_string(),
         }
     }

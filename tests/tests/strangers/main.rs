@@ -1,6 +1,8 @@
 //! Strangers: every route, asked by nobody, by a volunteer, and by the other county's people.
 //! A route of the router that has no row here fails the build.
 
+mod matrix;
+
 use reqwest::Method;
 use serde_json::{Value, json};
 use xiangyi_server::api::records::COLLECTIONS;
