@@ -37,6 +37,9 @@ pub fn merge(record: &Record, item: &Admitted) -> Merged {
     };
     let mutation = &item.mutation;
     let base = mutation.base.unwrap_or(0);
+    // What its author saw was lost with an epoch, and has not come back: whether it is overwritten
+    // cannot be known, so it is asked. What was stored before was asked then.
+    let unknown = base > record.rev && item.proof.is_none();
     let nulls = mutation.unset.iter().map(|pointer| (pointer, &Value::Null));
     for (pointer, value) in mutation.set.iter().chain(nulls) {
         let current = record.body.pointer(pointer).unwrap_or(&Value::Null);
@@ -44,7 +47,7 @@ pub fn merge(record: &Record, item: &Admitted) -> Merged {
             continue;
         }
         let policy = policy_at(record.kind, pointer);
-        let moved = changed_since(record, pointer, base);
+        let moved = unknown || changed_since(record, pointer, base);
         match policy {
             Merge::Fixed => merged.fixed.push(pointer.clone()),
             _ if !moved => take(&mut merged, pointer, value.clone()),

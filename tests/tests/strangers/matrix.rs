@@ -16,6 +16,7 @@ use xiangyi_server::accounts::password;
 use xiangyi_server::router::ROUTES;
 use xiangyi_server::store::keys;
 use xiangyi_server::store::people::{self, NewGrant, PersonRow};
+use xiangyi_server::webhooks::Inside;
 use xiangyi_tests::actor::{Actor, hash, send};
 use xiangyi_tests::engine::Engine;
 use xiangyi_tests::harness::{Harness, START};
@@ -432,7 +433,11 @@ async fn told(actor: &Actor, pair: &Pair, path: &str) -> (u16, String) {
 async fn not_theirs_and_not_there_read_the_same() {
     let harness = Harness::with_settings(Engine::Sqlite, |config| {
         config.webhooks.enabled = true;
-        config.webhooks.networks = vec!["127.0.0.0/8".parse().expect("a network")];
+        config.webhooks.inside = vec![Inside {
+            county: "430121".to_owned(),
+            host: "127.0.0.1".to_owned(),
+            port: 9,
+        }];
     })
     .await;
     let made = Made::by(&harness).await;
