@@ -319,7 +319,8 @@ pub fn end(world: &mut World, id: RecordId, rule: &str, env: &Env<'_>) {
 
 /// Logs a final verdict, puts it into the author's mailbox, and moves who waited behind it.
 pub fn finalise(world: &mut World, item: &Admitted, verdict: &Verdict, env: &Env<'_>) {
-    if world.live(item.mutation.id).is_some() {
+    // A voided record ends whoever waited for it too.
+    if world.records.contains_key(&item.mutation.id) {
         world.arrived.push(item.mutation.id);
     } else if makes_record(item) && !verdict.verdict.is_stored() {
         let refused = (item.mutation.id, item.person.clone());
