@@ -288,9 +288,10 @@ pub fn rejudge(
     item.waited = true;
     item.released |= reviewed;
     admit::judge(&mut item, env.packs);
-    let mut verdict = match item.released {
-        true => restore::released(world, &mut item, env),
-        false => restore::decide(world, &mut item, env),
+    let mut verdict = match apply::stored_meanwhile(world, &item) {
+        Some(verdict) => verdict,
+        None if item.released => restore::released(world, &mut item, env),
+        None => restore::decide(world, &mut item, env),
     };
     if let Some(Release { rule, reason }) = release.filter(|_| verdict.verdict.is_stored()) {
         verdict = words::because(verdict, rule, reason);
