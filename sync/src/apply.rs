@@ -10,7 +10,7 @@ use xiangyi_proto::limits::GRANT_GRACE_HOURS;
 use xiangyi_proto::time::{HOUR_MS, TimeQuality};
 use xiangyi_proto::verdict::{Verdict, VerdictName};
 
-use crate::effects::LogWrite;
+use crate::effects::{FINAL, LogWrite};
 use crate::world::{Admitted, Env, Record, World};
 use crate::{decide, digest, hold, incident, kinds, merge, restore, review, slots, words};
 
@@ -165,6 +165,20 @@ pub fn by_content(world: &mut World, item: &Admitted) -> Option<Verdict> {
         follow(world, item, &(device, n));
     }
     Some(duplicate(item, Some(was)))
+}
+
+/// An appeal for what was stored meanwhile: after a restore the item itself may come back, be judged
+/// anew and be let in while its appeal is before a reviewer.
+pub fn stored_meanwhile(world: &World, item: &Admitted) -> Option<Verdict> {
+    if item.mutation.op != Op::Appeal {
+        return None;
+    }
+    let (device, n) = world.by_content.get(&(item.mutation.id, item.content))?;
+    let past = world.answer(device, *n)?;
+    let own = (device.strip_prefix(FINAL).unwrap_or(device), *n);
+    let is_other = own != (item.device.as_str(), item.mutation.n);
+    let stored = is_other && past.verdict.verdict.is_stored();
+    stored.then(|| duplicate(item, Some(past.verdict.clone())))
 }
 
 /// Whoever sends again what is held hears how it ends, under the number it was sent with now.
@@ -422,7 +436,7 @@ pub fn write_log(
         unit: item.mutation.unit.clone(),
         received_at: item.received_at,
         packs,
-        key: if device.starts_with(crate::effects::FINAL) {
+        key: if device.starts_with(FINAL) {
             None
         } else {
             item.key.clone()

@@ -288,9 +288,10 @@ pub fn rejudge(
     item.waited = true;
     item.released |= reviewed;
     admit::judge(&mut item, env.packs);
-    let mut verdict = match item.released {
-        true => restore::released(world, &mut item, env),
-        false => restore::decide(world, &mut item, env),
+    let mut verdict = match apply::stored_meanwhile(world, &item) {
+        Some(verdict) => verdict,
+        None if item.released => restore::released(world, &mut item, env),
+        None => restore::decide(world, &mut item, env),
     };
     if let Some(Release { rule, reason }) = release.filter(|_| verdict.verdict.is_stored()) {
         verdict = words::because(verdict, rule, reason);
@@ -319,7 +320,8 @@ pub fn end(world: &mut World, id: RecordId, rule: &str, env: &Env<'_>) {
 
 /// Logs a final verdict, puts it into the author's mailbox, and moves who waited behind it.
 pub fn finalise(world: &mut World, item: &Admitted, verdict: &Verdict, env: &Env<'_>) {
-    if world.live(item.mutation.id).is_some() {
+    // A voided record ends whoever waited for it too.
+    if world.records.contains_key(&item.mutation.id) {
         world.arrived.push(item.mutation.id);
     } else if makes_record(item) && !verdict.verdict.is_stored() {
         let refused = (item.mutation.id, item.person.clone());

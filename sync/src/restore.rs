@@ -23,6 +23,9 @@ pub fn decide(world: &mut World, item: &mut Admitted, env: &Env<'_>) -> Verdict 
     let Some(proved) = item.proof.clone() else {
         return apply::decide(world, item, env, false);
     };
+    if let Some(verdict) = apply::stored_meanwhile(world, item) {
+        return verdict;
+    }
     let mut verdict = match (proved.verdict, proved.held_for) {
         _ if is_stray(item) => {
             item.faults.clear();

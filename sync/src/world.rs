@@ -372,9 +372,8 @@ impl World {
         self.records.get(&id).filter(|record| !record.void)
     }
 
-    /// Whether an item must wait behind a held one about the same record. An item that has waited
-    /// itself, or comes back after a restore, is behind the earlier ones only, or two would wait
-    /// for each other.
+    /// Whether an item must wait behind a held one about the same record: behind earlier ones only,
+    /// or two that waited themselves, or came back after a restore, would wait for each other.
     ///
     /// One waits behind one's own, and behind changes that a reviewer has before them; what others
     /// only try does not stand in the way.
@@ -389,8 +388,7 @@ impl World {
             same && (own || under_review) && !for_this
         };
         let mut about = self.held.values().filter(about);
-        let late = item.waited || item.proof.is_some();
-        about.any(|held| !late || held.item.arrival() < item.arrival())
+        about.any(|held| held.item.arrival() < item.arrival())
     }
 
     /// The refusals of a record, newest last.
