@@ -247,8 +247,8 @@ pub const FIELD_CODES: &[(&str, &str, &str)] = &[
     ("unit-unknown", "没有这个单位。", "There is no such unit."),
     (
         "bad-url",
-        "网址不能用：要以 https:// 开头，指向公开的服务器；县里自己的网络请管理员先登记。",
-        "This address cannot be used: it begins with https:// and leads to a public server; networks of the county's own are named by the operator first.",
+        "网址不能用：要以 https:// 开头，指向公开的服务器；县里自己的系统请管理员先登记主机和端口。",
+        "This address cannot be used: it begins with https:// and leads to a public server; systems of the county's own are named by the operator first, by host and port.",
     ),
     ("same-unit", "新单位就是原单位。", "This is the same unit."),
     ("same-person", "这是同一条登记。", "This is the same entry."),

@@ -273,7 +273,9 @@ impl Phone {
         let entry = answered.get(&n).or_else(|| self.entries.get(&n))?;
         let kept = entry.kept.as_ref();
         let device = kept.map_or(&self.device, |kept| &kept.device);
-        let waits = matches!(entry.place, Place::Outbox | Place::Held);
+        // One whose first answer was lost has no proof for a restore. It is sent once more, and its
+        // answer is the same, with one.
+        let waits = entry.place == Place::Held || entry.place == Place::Outbox && kept.is_some();
         (waits && late.device == *device).then(|| settled_late(entry, late.verdict, row.seq))
     }
 }
