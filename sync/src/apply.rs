@@ -167,12 +167,9 @@ pub fn by_content(world: &mut World, item: &Admitted) -> Option<Verdict> {
     Some(duplicate(item, Some(was)))
 }
 
-/// An appeal for what was stored meanwhile: after a restore the item itself may come back, be judged
-/// anew and be let in while its appeal is before a reviewer.
+/// What waits although another number has had the same stored: after a restore a refused item may
+/// come back, be judged anew and be let in while its appeal is before a reviewer.
 pub fn stored_meanwhile(world: &World, item: &Admitted) -> Option<Verdict> {
-    if item.mutation.op != Op::Appeal {
-        return None;
-    }
     let (device, n) = world.by_content.get(&(item.mutation.id, item.content))?;
     let past = world.answer(device, *n)?;
     let own = (device.strip_prefix(FINAL).unwrap_or(device), *n);
