@@ -89,7 +89,9 @@ fn admitted(
     );
     let kind = Kind::parse(&mutation.kind);
     let shard = region::shard_of(&mutation.unit);
-    if shard.is_none() {
+    // A village is where something happened; who files is its station.
+    let files = mutation.unit.len() != region::VILLAGE_DIGITS;
+    if shard.is_none() || !files {
         faults.add("/unit", "bad-region");
     }
     let mut item = Admitted {
