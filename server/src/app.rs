@@ -29,7 +29,7 @@ use crate::live::Live;
 use crate::photos::Darkroom;
 use crate::photos::staging::Staging;
 use crate::private;
-use crate::rates::Asked;
+use crate::rates::Tally;
 use crate::regions::{self, Regions};
 use crate::store::dialect::Shape;
 use crate::store::shards::StreamIds;
@@ -56,7 +56,7 @@ pub struct Parts {
     pub law: Law,
     pub tokens: Tokens,
     pub passwords: Passwords,
-    pub asked: Asked,
+    pub asked: Tally,
     pub addresses: Addresses,
     pub regions: Regions,
     pub blobs: Blobs,
@@ -137,7 +137,7 @@ impl App {
             law,
             tokens: Tokens::new(&roots),
             passwords: Passwords::default(),
-            asked: Asked::new(config.rates),
+            asked: Tally::new(config.rates),
             addresses: Addresses::default(),
             regions: Regions::default(),
             blobs: Blobs::open(config)?,

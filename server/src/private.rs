@@ -4,7 +4,7 @@
 //! guarded by its own mode. A key that others may have read is refused instead (`accounts::roots`),
 //! because narrowing it would hide that it may be known by now.
 
-use std::fs::{self, DirBuilder, OpenOptions, Permissions};
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -90,6 +90,24 @@ pub fn database_file(path: &Path) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// A folder for this process alone, as long as what it gives lives; the lock goes with the process,
+/// however that ends.
+///
+/// # Errors
+/// When another has it, with these words for whoever waits; when it cannot be opened.
+pub fn alone(folder: &Path, busy: &str) -> io::Result<File> {
+    let named = |error: io::Error| {
+        let name = folder.display();
+        io::Error::new(error.kind(), format!("{name}: {error}"))
+    };
+    let file = File::open(folder).map_err(named)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(io::Error::other(busy)),
+        Err(TryLockError::Error(error)) => Err(named(error)),
+    }
 }
 
 fn is_wide(path: &Path) -> io::Result<bool> {

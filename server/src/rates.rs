@@ -74,14 +74,14 @@ impl Bound {
 
 /// Who has asked how often, in the memory of this node.
 #[derive(Debug)]
-pub struct Asked {
+pub struct Tally {
     session: Bound,
     person: Bound,
     /// Sessions and persons, whose ids never meet: when what they used up is back, in microseconds.
     used: Mutex<HashMap<String, i64>>,
 }
 
-impl Asked {
+impl Tally {
     /// Nobody has asked.
     pub fn new(rates: Rates) -> Self {
         Self {
@@ -173,8 +173,8 @@ fn put(used: &mut HashMap<String, i64>, key: &str, until: i64, is_full: bool) {
 mod tests {
     use super::*;
 
-    fn asked() -> Asked {
-        Asked::new(Rates {
+    fn asked() -> Tally {
+        Tally::new(Rates {
             session_burst: 3,
             session_per_second: 2,
             person_burst: 4,

@@ -179,6 +179,12 @@ impl Regions {
         table.regions.contains_key(county) && table.under(county, 9).next().is_none()
     }
 
+    /// Says whether a code stands in a table itself, as a region or as a unit.
+    pub fn lists(&self, code: &str) -> bool {
+        let table = self.table();
+        table.regions.contains_key(code) || table.units.contains_key(code)
+    }
+
     /// A code that takes nothing new at this moment, with what it was merged into; the last of a
     /// row of mergers.
     pub fn closed_at(&self, code: &str, at: i64) -> Option<Option<String>> {

@@ -361,6 +361,7 @@ async fn in_shard(
             items.extend(list.iter().cloned());
         }
     }
+    load::led_on(tx, &mut items).await?;
     fill(shared, tx, &mut world, works, &items).await?;
     let applied = std::panic::catch_unwind(AssertUnwindSafe(|| {
         decide(&mut world, works, &mut items, env)

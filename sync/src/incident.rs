@@ -135,8 +135,9 @@ pub fn step(world: &mut World, item: &Admitted, env: &Env<'_>) -> Verdict {
 /// Whether somebody raised an incident, or took part in what it was raised about.
 fn is_own(world: &World, incident: &Record, person: &str) -> bool {
     let about = id_at(incident.body.get("record")).and_then(|id| world.records.get(&id));
-    incident.text("/reported_by") == Some(person)
-        || about.is_some_and(|record| review::took_part(record, person))
+    let raised = incident.text("/reported_by");
+    raised.is_some_and(|who| world.is_same(person, who))
+        || about.is_some_and(|record| review::took_part(world, record, person))
 }
 
 fn moved(

@@ -84,19 +84,19 @@ fn held(
         && world
             .deciders
             .get(&about)
-            .is_some_and(|who| who.contains(&item.person));
+            .is_some_and(|who| who.iter().any(|one| world.is_same(&item.person, one)));
     let stored = world.records.get(&about);
     let changed = [&waiting.item.mutation.set, &waiting.item.mutation.add];
-    let took_part = waiting.item.person == item.person
-        || stored.is_some_and(|record| took_part(record, &item.person))
-        || names(
-            waiting.item.mutation.body.as_ref(),
-            "co_workers",
-            &item.person,
-        )
+    let own = |list: &Value| lists(world, list, &item.person);
+    let body = waiting.item.mutation.body.as_ref();
+    let took_part = world.is_same(&item.person, &waiting.item.person)
+        || stored.is_some_and(|record| took_part(world, record, &item.person))
+        || body
+            .and_then(|body| body.get("co_workers"))
+            .is_some_and(own)
         || changed.iter().any(|part| {
             let added = part.get("/co_workers");
-            added.is_some_and(|list| lists(list, &item.person))
+            added.is_some_and(own)
         });
     if took_part || earlier {
         return Err("second-reviewer");
@@ -117,19 +117,18 @@ fn held(
     Ok(about)
 }
 
-/// Whether a record is somebody's own: its author's, or that of a colleague who was there.
-pub fn took_part(record: &Record, person: &str) -> bool {
-    record.author == person || names(Some(&record.body), "co_workers", person)
+/// Whether a record is somebody's own: its author's, or that of a colleague who was there; under
+/// whichever entry they were.
+pub fn took_part(world: &World, record: &Record, person: &str) -> bool {
+    let colleagues = record.body.get("co_workers");
+    world.is_same(person, &record.author)
+        || colleagues.is_some_and(|list| lists(world, list, person))
 }
 
-fn names(body: Option<&Value>, list: &str, person: &str) -> bool {
-    let list = body.and_then(|body| body.get(list));
-    list.is_some_and(|list| lists(list, person))
-}
-
-fn lists(list: &Value, person: &str) -> bool {
+fn lists(world: &World, list: &Value, person: &str) -> bool {
     let people = list.as_array().into_iter().flatten();
-    people.filter_map(Value::as_str).any(|one| one == person)
+    let mut people = people.filter_map(Value::as_str);
+    people.any(|one| world.is_same(person, one))
 }
 
 fn refuse(world: &mut World, held: &Held, reason: &str, env: &Env<'_>) {
@@ -197,7 +196,7 @@ fn visit(
     else {
         return Err("not-found");
     };
-    if took_part(&record, &item.person) {
+    if took_part(world, &record, &item.person) {
         return Err("second-reviewer");
     }
     if record.text("/state") == Some("approved") {

@@ -40,6 +40,8 @@ pub struct Wants {
     pub photos: BTreeSet<(String, PersonId)>,
     pub photo_refs: BTreeSet<(String, PersonId)>,
     pub reviews_of: BTreeSet<RecordId>,
+    /// Under which other ids these people were entered.
+    pub entries: BTreeSet<PersonId>,
 }
 
 impl Wants {
@@ -72,6 +74,7 @@ impl Wants {
             photos: less(self.photos, &seen.photos),
             photo_refs: less(self.photo_refs, &seen.photo_refs),
             reviews_of: less(self.reviews_of, &seen.reviews_of),
+            entries: less(self.entries, &seen.entries),
         }
     }
 
@@ -94,6 +97,7 @@ impl Wants {
         self.photos.append(&mut other.photos);
         self.photo_refs.append(&mut other.photo_refs);
         self.reviews_of.append(&mut other.reviews_of);
+        self.entries.append(&mut other.entries);
     }
 }
 
@@ -212,6 +216,10 @@ impl World {
             wants.refusals_of.insert(id);
         }
         wants.refusals.extend(id_at(body.get("refusal")));
+        if matches!(kind, Kind::Review | Kind::IncidentStep) {
+            // Nobody decides about their own, under whichever entry they made it.
+            wants.entries.insert(item.person.clone());
+        }
         if kind == Kind::IncidentStep {
             // Who took part in what an incident is about does not close it.
             let incident = id_at(body.get("incident")).and_then(|id| self.live(id));

@@ -321,6 +321,9 @@ pub struct World {
     pub next_n: HashMap<DeviceId, i64>,
     /// Deciders of earlier reviews, by the record reviewed.
     pub deciders: HashMap<RecordId, BTreeSet<PersonId>>,
+    /// Other entries of the same human being, by whoever was asked about: somebody was entered
+    /// twice, and became one.
+    pub entries: HashMap<PersonId, BTreeSet<PersonId>>,
     pub seen: Wants,
     pub effects: Effects,
     /// Records that came to exist, and records that never will, with whose they were: their waiters
@@ -353,12 +356,19 @@ impl World {
             photo_refs: BTreeMap::new(),
             next_n: HashMap::new(),
             deciders: HashMap::new(),
+            entries: HashMap::new(),
             seen: Wants::default(),
             effects: Effects::default(),
             arrived: Vec::new(),
             refused: Vec::new(),
             stale_slots: BTreeSet::new(),
         }
+    }
+
+    /// Whether two ids stand for one human being; `wants.entries` names whose are loaded.
+    pub fn is_same(&self, person: &str, other: &str) -> bool {
+        let entries = self.entries.get(person);
+        person == other || entries.is_some_and(|entries| entries.contains(other))
     }
 
     /// The next number of the shard's order.

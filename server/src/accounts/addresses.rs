@@ -94,6 +94,14 @@ pub fn net(address: IpAddr) -> IpAddr {
     }
 }
 
+/// The /48 of an IPv6 address: what one site is given.
+pub fn block(address: IpAddr) -> Option<Ipv6Addr> {
+    match address.to_canonical() {
+        IpAddr::V6(address) => Some((u128::from(address) & (u128::MAX << 80)).into()),
+        IpAddr::V4(_) => None,
+    }
+}
+
 /// The address that is to be counted: that of the line, or, when a proxy of one's own stands at
 /// its other end, the one the proxy added to `X-Forwarded-For`. None on this machine itself.
 pub fn counted(peer: IpAddr, forwarded: Option<&str>) -> Option<IpAddr> {

@@ -11,7 +11,7 @@ use xiangyi_proto::photo::Form;
 use xiangyi_proto::problem;
 use xiangyi_sync::geo::Wgs84;
 
-use super::photos::{Asked, Right, Wanted, noted, right, wanted};
+use super::photos::{Reading, Right, Wanted, noted, right, wanted};
 use super::query;
 use crate::app::App;
 use crate::caller::Caller;
@@ -31,7 +31,7 @@ pub async fn about(
     State(app): State<App>,
     caller: Caller,
     Path(sha256): Path<String>,
-    query::Asked(asked): query::Asked<Asked>,
+    query::Asked(asked): query::Asked<Reading>,
 ) -> Result<Json<Value>, ApiError> {
     let mut wanted = wanted(sha256, asked)?;
     // What the camera wrote is told to whoever may read the original.

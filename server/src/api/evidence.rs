@@ -18,7 +18,7 @@ use xiangyi_proto::problem;
 use xiangyi_proto::role::Role;
 use xiangyi_proto::time::{MINUTE_MS, Millis, TimeQuality, UTC_PLUS_8_MS, day_text};
 
-use super::photos::{Asked, Wanted, noted, small, wanted};
+use super::photos::{Reading, Wanted, noted, small, wanted};
 use super::query;
 use crate::app::App;
 use crate::caller::Caller;
@@ -45,7 +45,7 @@ pub async fn read(
     app: &App,
     caller: &Caller,
     sha256: String,
-    mut asked: Asked,
+    mut asked: Reading,
 ) -> Result<Response, ApiError> {
     asked.form = Some(Rendition::View.name().to_owned());
     let record = asked.record.take();
@@ -83,7 +83,7 @@ pub async fn check(
     State(app): State<App>,
     caller: Caller,
     Path(sha256): Path<String>,
-    query::Asked(mut asked): query::Asked<Asked>,
+    query::Asked(mut asked): query::Asked<Reading>,
 ) -> Result<Json<Value>, ApiError> {
     let (record, code) = (asked.record.take(), asked.code.take());
     // Nothing of the photograph is told, so no reason is asked for.

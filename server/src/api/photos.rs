@@ -31,7 +31,7 @@ const EVIDENCE: &str = "evidence";
 
 /// The query of a reading.
 #[derive(Debug, Deserialize)]
-pub struct Asked {
+pub struct Reading {
     /// `thumb`, `view` or `original`; `view` when absent.
     #[serde(rename = "as")]
     pub(super) form: Option<String>,
@@ -74,7 +74,7 @@ pub async fn read(
     State(app): State<App>,
     caller: Caller,
     Path(sha256): Path<String>,
-    query::Asked(asked): query::Asked<Asked>,
+    query::Asked(asked): query::Asked<Reading>,
 ) -> Result<Response, ApiError> {
     if asked.form.as_deref() == Some(EVIDENCE) {
         return evidence::read(&app, &caller, sha256, asked).await;
@@ -107,7 +107,7 @@ pub async fn read(
     Ok((headers, body).into_response())
 }
 
-pub(super) fn wanted(sha256: String, asked: Asked) -> Result<Wanted, ApiError> {
+pub(super) fn wanted(sha256: String, asked: Reading) -> Result<Wanted, ApiError> {
     let wrong = |pointer, code| ApiError::new(problem::INVALID_PARAMETER).at(pointer, code);
     let hash = tus::hash(&sha256).ok_or(ApiError::new(problem::NOT_FOUND))?;
     let unit = asked.unit.ok_or_else(|| wrong("/unit", "required"))?;

@@ -88,6 +88,9 @@ async fn shown(app: &App, parts: &mut Parts) -> Result<Response, ApiError> {
     let peer = parts.extensions.get::<Peer>().copied().map(Extension);
     if let Some(address) = super::sessions::address(peer, &parts.headers) {
         let now = app.clock.now();
+        if let Some(block) = addresses::block(address) {
+            app.board.blocks.of_session(&block.to_string(), now)?;
+        }
         app.board
             .asked
             .count(&addresses::net(address).to_string(), EVERYBODY, now)?;

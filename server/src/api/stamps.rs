@@ -13,10 +13,10 @@ use crate::app::App;
 use crate::store::sessions::DeviceRow;
 
 /// What was asked under each number: its shard and its bytes.
-pub type Asked = HashMap<i64, (i64, Digest)>;
+pub type Numbers = HashMap<i64, (i64, Digest)>;
 
 /// What was asked, before it goes to the writer.
-pub fn asked(items: &[Admitted]) -> Asked {
+pub fn asked(items: &[Admitted]) -> Numbers {
     let one = |item: &Admitted| (item.mutation.n, (item.shard.0, item.digest));
     items.iter().map(one).collect()
 }
@@ -61,7 +61,7 @@ pub fn prove(app: &App, items: &mut [Admitted], proofs: &[Proof]) {
 pub fn put(
     app: &App,
     device: &DeviceRow,
-    asked: &Asked,
+    asked: &Numbers,
     stamps: &BTreeMap<i64, Position>,
     answer: &mut PushAnswer,
     at: Millis,

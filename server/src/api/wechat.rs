@@ -18,7 +18,8 @@ use crate::store::people::{self, PersonRow};
 use crate::store::wechat as rows;
 use crate::store::{Tx, keys};
 use crate::trail::{self, Entry};
-use crate::wechat::messages::{CREDITS_MAX, KINDS, place};
+use crate::wechat::messages::{CREDITS_MAX, KINDS};
+use crate::wechat::openid::place;
 use crate::wechat::{Fault, WeChat};
 
 impl From<Fault> for ApiError {

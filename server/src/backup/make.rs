@@ -37,9 +37,8 @@ pub async fn make(app: &App, to: &Path, keep: Option<usize>) -> Result<Made, Sta
     private::is_own(to)?;
     private::folder(to)?;
     // What another left unfinished is removed below, and another's that goes on must not be.
-    let alone = std::fs::File::open(to)?;
     let busy = "另一次备份正在进行。another backup into this folder is under way";
-    alone.try_lock().map_err(|_| busy)?;
+    let _alone = private::alone(to, busy)?;
     let made_at = app.clock.now();
     let folder = to.join(name(made_at));
     let under_way = to.join(format!("{}{UNDER_WAY}", name(made_at)));

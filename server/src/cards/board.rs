@@ -14,7 +14,7 @@ use xiangyi_proto::time::Millis;
 
 use super::{Texts, digest, int, list, sessions, starts_at, text};
 use crate::app::App;
-use crate::rates::{Asked, Rates};
+use crate::rates::{Rates, Tally};
 use crate::store::cards::{self, Open, Places};
 use crate::store::{StoreError, load};
 
@@ -23,8 +23,12 @@ pub const KEPT_MS: i64 = 30_000;
 /// Cards that are shown, those first that can be joined for the shortest time: 122 counties with 40
 /// activities to come each. 2 KB a card, so 10 MB at most.
 const CARDS_MAX: i64 = 5_000;
-/// Rows of places that are read with them: four sessions and roles a card.
-const PLACES_MAX: i64 = 4 * CARDS_MAX;
+/// Cards of one leader: two activities a day for a month. Whoever would fill the board needs 84
+/// leaders, two thirds of a province's counties with one each.
+pub const OF_LEADER_MAX: i64 = 60;
+/// Rows of places that are read for a card, on the average: four sessions and roles. Of a place
+/// that is not read nobody knows whether it is free, so it is not shown.
+const PLACES_OF_CARD: i64 = 4;
 /// Answers of an address at once, and then each second. A carrier's address has thousands of phones
 /// behind it: 2,000 who look within ten minutes of a call are 3.3 a second. All addresses together
 /// get 500 a second: at 0.2 ms for a page of 50, a tenth of a core.
@@ -33,6 +37,15 @@ pub const RATES: Rates = Rates {
     session_per_second: 5,
     person_burst: 5_000,
     person_per_second: 500,
+};
+
+/// Answers of an IPv6 /48, whose holder has 65,536 networks of an address each: a tenth of all, at
+/// once and each second, so that the others have nine.
+pub const BLOCK_RATES: Rates = Rates {
+    session_burst: RATES.person_burst / 10,
+    session_per_second: RATES.person_per_second / 10,
+    person_burst: RATES.person_burst / 10,
+    person_per_second: RATES.person_per_second / 10,
 };
 
 /// What anybody may read of an activity.
@@ -87,14 +100,17 @@ type Kept = Option<(Millis, Arc<Vec<Card>>)>;
 pub struct Board {
     kept: Mutex<Kept>,
     /// How often addresses, and all of them, asked.
-    pub asked: Asked,
+    pub asked: Tally,
+    /// How often the blocks of IPv6 asked; in a table of their own, which one of them cannot fill.
+    pub blocks: Tally,
 }
 
 impl Default for Board {
     fn default() -> Self {
         Self {
             kept: Mutex::default(),
-            asked: Asked::new(RATES),
+            asked: Tally::new(RATES),
+            blocks: Tally::new(BLOCK_RATES),
         }
     }
 }
@@ -119,8 +135,10 @@ pub async fn cards(app: &App) -> Result<Arc<Vec<Card>>, StoreError> {
 
 async fn read(app: &App, now: Millis) -> Result<Vec<Card>, StoreError> {
     let mut tx = app.db.read().await?;
-    let open = cards::open(&mut tx, now, CARDS_MAX).await?;
-    let places = cards::places(&mut tx, now, PLACES_MAX).await?;
+    let bounds = (CARDS_MAX, OF_LEADER_MAX);
+    let open = cards::open(&mut tx, now, bounds).await?;
+    let bounds = (PLACES_OF_CARD * CARDS_MAX, PLACES_OF_CARD * OF_LEADER_MAX);
+    let places = cards::places(&mut tx, now, bounds).await?;
     drop(tx);
     let mut full: HashMap<(Uuid, String), Places> = HashMap::with_capacity(places.len());
     for place in places {
@@ -155,7 +173,7 @@ fn card(
         return None;
     }
     let to_come = sessions(&body).filter(|session| starts_at(session) > now);
-    let mut to_come: Vec<Session> = to_come.map(|one| session(one, id, full)).collect();
+    let mut to_come: Vec<Session> = to_come.filter_map(|one| session(one, id, full)).collect();
     to_come.sort_unstable_by_key(|session| (session.starts_at, session.session));
     Some(Card {
         id,
@@ -175,23 +193,24 @@ fn card(
     })
 }
 
-fn session(value: &Value, id: Uuid, full: &HashMap<(Uuid, String), Places>) -> Session {
+/// A session with the roles whose places are known; nothing where none are.
+fn session(value: &Value, id: Uuid, full: &HashMap<(Uuid, String), Places>) -> Option<Session> {
     let number = int(value, "session").unwrap_or(0);
     let role = |role: &Value| {
         let name = text(role, "role").unwrap_or_default().to_owned();
         let capacity = int(role, "capacity").unwrap_or(0);
-        let slot = full.get(&(id, xiangyi_sync::kinds::slot_name(number, &name)));
-        let left = slot.map_or(capacity, |slot| slot.capacity - slot.taken);
-        Role {
+        let slot = full.get(&(id, xiangyi_sync::kinds::slot_name(number, &name)))?;
+        Some(Role {
             role: super::without_numbers(&name),
             capacity,
-            left: left.max(0),
-        }
+            left: (slot.capacity - slot.taken).max(0),
+        })
     };
-    Session {
+    let roles: Vec<Role> = list(value, "roles").filter_map(role).collect();
+    (!roles.is_empty()).then(|| Session {
         session: number,
         starts_at: starts_at(value),
         ends_at: int(value, "ends_at").unwrap_or(0),
-        roles: list(value, "roles").map(role).collect(),
-    }
+        roles,
+    })
 }

@@ -17,10 +17,9 @@ use xiangyi_proto::time::{DAY_MS, HOUR_MS, MINUTE_MS};
 use super::{Texts, digest, of};
 use crate::app::App;
 use crate::store::cards::{self as rows, Came, Card};
-use crate::store::wechat::openid_of;
-use crate::store::{StoreError, keys, lists, load};
-use crate::wechat::messages::{pause_ms, place};
-use crate::wechat::{Fault, WeChat};
+use crate::store::{StoreError, lists, load};
+use crate::wechat::messages::pause_ms;
+use crate::wechat::{Fault, WeChat, openid};
 use crate::writer::Work;
 
 /// How often checks are looked for.
@@ -171,7 +170,10 @@ async fn check(app: &App, wechat: &WeChat, card: &Card) -> Result<(), StoreError
     if digest(&texts) != card.digest {
         return Ok(());
     }
-    let end = match openid(app, &card.author).await? {
+    let mut tx = app.db.read().await?;
+    let organiser = openid::of(&mut tx, &app.sealer, &card.author).await?;
+    drop(tx);
+    let end = match organiser {
         None => End::Waits,
         Some(openid) => said(wechat, &openid, &texts.whole(), card.tries).await,
     };
@@ -203,17 +205,6 @@ async fn check(app: &App, wechat: &WeChat, card: &Card) -> Result<(), StoreError
     };
     rows::set(&mut tx, card, &came).await?;
     tx.commit().await
-}
-
-/// The organiser's user of the mini-program.
-async fn openid(app: &App, person: &str) -> Result<Option<String>, StoreError> {
-    let mut tx = app.db.read().await?;
-    let Some(sealed) = openid_of(&mut tx, person).await? else {
-        return Ok(None);
-    };
-    let keyring = keys::known(&mut tx, &app.sealer, keys::PEOPLE, [person]).await?;
-    let openid = keyring.open(person, &place(person), &sealed).ok();
-    Ok(openid.and_then(|bytes| String::from_utf8(bytes).ok()))
 }
 
 /// What WeChat says of a text: the worst of its parts.

@@ -1,6 +1,5 @@
 //! `xiangyi keys`: which keys there are, and how one is changed.
 
-use std::fs;
 use std::path::Path;
 
 use clap::{Args, Subcommand};
@@ -15,6 +14,7 @@ use crate::app::StartError;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::entropy::Entropy;
+use crate::private;
 use crate::store::{Db, StoreError, keys};
 use crate::trail::{self, COMMAND, Entry};
 
@@ -95,7 +95,8 @@ pub async fn turned(
     }
     // All of them are read first: while one cannot be, no other is changed.
     Roots::open(&config.data, &entropy)?;
-    let _alone = alone(&folder)?;
+    let busy = "另一个命令正在更换密钥。keys are being changed by another command";
+    let _alone = private::alone(&folder, busy)?;
     let db = Db::open(&config.database_url()).await;
     let db = db.map_err(|error| error.to_the_operator())?;
     loop {
@@ -190,12 +191,4 @@ fn tell(which: Which, step: Step) {
         ),
     };
     println!("{name}: {chinese}\n{name}: {english}");
-}
-
-/// The folder of keys for this command alone, as long as what it gives lives.
-fn alone(folder: &Path) -> Result<fs::File, StartError> {
-    let file = fs::File::open(folder)?;
-    let busy = "keys are being changed by another command";
-    file.try_lock().map_err(|_| busy)?;
-    Ok(file)
 }

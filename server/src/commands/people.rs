@@ -164,6 +164,15 @@ async fn change(args: &GrantArgs, give: bool) -> Result<(), StartError> {
     if !app.regions.knows(&args.unit) {
         return Err(format!("没有这个单位 there is no unit {}", args.unit).into());
     }
+    if give && !app.regions.lists(&args.unit) {
+        return Err(format!(
+            "{0} 所在的县还没有导入乡镇（街道），无法核对这个代码，没有授权。请先运行 xiangyi import \
+             regions。the townships of this county were not imported, so nobody knows whether {0} \
+             is one: import regions first. Nothing was granted",
+            args.unit
+        )
+        .into());
+    }
     if !give {
         return take(&app, &person, role, &args.unit).await;
     }

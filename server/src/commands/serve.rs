@@ -1,5 +1,8 @@
 //! `xiangyi serve` and `xiangyi migrate`.
 
+use std::fs::File;
+use std::path::Path;
+
 use tokio::net::TcpListener;
 
 use super::demo;
@@ -20,6 +23,8 @@ use crate::{
 /// # Errors
 /// When the address, the keys or the tables cannot be used.
 pub async fn run(config: Config) -> Result<(), StartError> {
+    config.check()?;
+    let _alone = alone(&config)?;
     let app = App::open(&config, Clock::system(), Entropy::system()).await?;
     if config.demo {
         demo::seed(&app).await?;
@@ -51,6 +56,30 @@ pub async fn run(config: Config) -> Result<(), StartError> {
     // Scripts wait for this line; it goes to standard output, logs go to standard error.
     println!("xiangyi listens on http://{address}");
     serve(app, listener, stop_signal()).await
+}
+
+/// The folder of a database file for this server alone; commands work beside it. Two servers on one
+/// file would each answer from a memory of its own: rates, who listens, keys, packs.
+fn alone(config: &Config) -> Result<Option<File>, StartError> {
+    let url = config.database_url();
+    let Some(path) = url.strip_prefix("sqlite:") else {
+        return Ok(None);
+    };
+    let path = Path::new(path.split('?').next().unwrap_or(path));
+    let folder = match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
+    // What is not there yet is made by whoever comes first, and refused here to the other.
+    if folder == config.data {
+        private::data_folder(folder)?;
+    }
+    let busy = format!(
+        "另一个服务正在使用文件夹 {0}。请先停掉它，或用 --data 换一个文件夹。another server works on \
+         {0}: stop it first, or name another folder with --data",
+        folder.display()
+    );
+    Ok(Some(private::alone(folder, &busy)?))
 }
 
 /// Serves an application on a listener until `stop` is ready, then finishes what is under way;

@@ -16,7 +16,7 @@ use super::load;
 use crate::app::App;
 use crate::caller::is_one_of;
 use crate::store::packs::{self, DraftRow, PackRow, WithdrawnRow};
-use crate::store::{StoreError, Tx};
+use crate::store::{StoreError, Tx, people};
 use crate::trail::{self, Entry};
 
 /// Who may propose a pack of a region, and read its drafts.
@@ -235,8 +235,10 @@ pub async fn publish(
     }
     let draft = draft(&mut tx, region, version).await?;
     let was_another = packs::was_withdrawn(&mut tx, region, version).await?;
+    let entries = people::others(&mut tx, person.id).await?;
     drop(tx);
-    if draft.proposed_by == person.id {
+    // Whoever was entered twice is still one of two.
+    if draft.proposed_by == person.id || entries.contains(&draft.proposed_by) {
         return Err(NotDone::SamePerson);
     }
     // What is published is what was read, also where a number stood for something else before.

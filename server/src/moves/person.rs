@@ -17,7 +17,7 @@ use crate::app::App;
 use crate::store::people::{self, NewGrant};
 use crate::store::{StoreError, Tx, accounts, keys, lists, shards, views, wechat};
 use crate::trail::{self, Entry};
-use crate::wechat::messages::place;
+use crate::wechat::openid::place;
 use crate::whole::{GrantEnd, Whole};
 
 /// Roles that an officer may bring together. Others decide over people, and whoever could merge

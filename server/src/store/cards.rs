@@ -57,17 +57,25 @@ pub struct Open {
 
 // CROSS JOIN: from the cards on, whatever the planner thinks of it.
 /// Index: `card_until(until_at)`, then `feed_record(shard, id, stream)` of each.
-const OPEN: &str = "SELECT card.record, card.state, card.digest, feed.unit, feed.body FROM card \
-     CROSS JOIN stream CROSS JOIN feed WHERE card.until_at > $1 AND stream.shard = card.shard \
-     AND stream.name = 'county:' || CAST(card.shard AS TEXT) AND feed.shard = card.shard \
-     AND feed.id = card.record AND feed.stream = stream.id AND feed.op = 0 \
-     ORDER BY card.until_at LIMIT $2";
+const OPEN: &str = "SELECT ranked.record, ranked.state, ranked.digest, feed.unit, feed.body FROM \
+     (SELECT shard, record, state, digest, until_at, ROW_NUMBER() OVER (PARTITION BY author \
+     ORDER BY until_at, record) AS nth FROM card WHERE until_at > $1) AS ranked \
+     CROSS JOIN stream CROSS JOIN feed WHERE ranked.nth <= $3 AND stream.shard = ranked.shard \
+     AND stream.name = 'county:' || CAST(ranked.shard AS TEXT) AND feed.shard = ranked.shard \
+     AND feed.id = ranked.record AND feed.stream = stream.id AND feed.op = 0 \
+     ORDER BY ranked.until_at LIMIT $2";
 
-/// Activities with a session that has not begun, those that end soonest first.
-pub async fn open(tx: &mut Tx, now: i64, limit: i64) -> Result<Vec<Open>, StoreError> {
+/// Activities with a session that has not begun, those that end soonest first: so many, and so
+/// many of one leader.
+pub async fn open(
+    tx: &mut Tx,
+    now: i64,
+    (limit, of_leader): (i64, i64),
+) -> Result<Vec<Open>, StoreError> {
     Ok(on!(tx, |c| sqlx::query_as(OPEN)
         .bind(now)
         .bind(limit)
+        .bind(of_leader)
         .fetch_all(c)
         .await)?)
 }
@@ -82,16 +90,23 @@ pub struct Places {
 }
 
 /// Index: `card_until(until_at)`, then the primary key of `slot`.
-const PLACES: &str = "SELECT slot.id, slot.name, slot.capacity, \
-     slot.confirmed + slot.offered AS taken FROM card \
-     CROSS JOIN slot WHERE card.until_at > $1 AND slot.shard = card.shard \
-     AND slot.id = card.record AND slot.starts_at > $1 ORDER BY card.until_at LIMIT $2";
+const PLACES: &str = "SELECT id, name, capacity, taken FROM (SELECT slot.id, slot.name, \
+     slot.capacity, slot.confirmed + slot.offered AS taken, card.until_at, ROW_NUMBER() OVER \
+     (PARTITION BY card.author ORDER BY card.until_at, card.record, slot.starts_at, slot.name) \
+     AS nth FROM card CROSS JOIN slot WHERE card.until_at > $1 AND slot.shard = card.shard \
+     AND slot.id = card.record AND slot.starts_at > $1) AS ranked \
+     WHERE nth <= $3 ORDER BY until_at, id LIMIT $2";
 
-/// Places of sessions that have not begun.
-pub async fn places(tx: &mut Tx, now: i64, limit: i64) -> Result<Vec<Places>, StoreError> {
+/// Places of sessions that have not begun: so many, and so many of one leader's activities.
+pub async fn places(
+    tx: &mut Tx,
+    now: i64,
+    (limit, of_leader): (i64, i64),
+) -> Result<Vec<Places>, StoreError> {
     Ok(on!(tx, |c| sqlx::query_as(PLACES)
         .bind(now)
         .bind(limit)
+        .bind(of_leader)
         .fetch_all(c)
         .await)?)
 }

@@ -57,12 +57,40 @@ pub async fn merged_into(tx: &mut Tx, id: &str) -> Result<Option<Option<String>>
         .await)?)
 }
 
+const LED_ON: super::dialect::Dual = super::batch::in_texts!(
+    "SELECT id, merged_into",
+    "person WHERE $1 = $1 AND id = k0 AND merged_into IS NOT NULL"
+);
+
+/// Of these entries those that were merged, with whom they were merged into.
+pub async fn led_on(tx: &mut Tx, ids: &[&str]) -> Result<Vec<(String, String)>, StoreError> {
+    let (sql, keys) = (tx.text(&LED_ON), super::batch::list(ids));
+    Ok(on!(tx, |c| sqlx::query_as(sql)
+        .bind(0_i64)
+        .bind(keys)
+        .fetch_all(c)
+        .await)?)
+}
+
 /// Index: `person_merged(merged_into)`.
 const FORMERLY: &str = "SELECT id FROM person WHERE merged_into = $1 ORDER BY id";
 
 /// Entries that were merged into a person.
 pub async fn formerly(tx: &mut Tx, id: &str) -> Result<Vec<String>, StoreError> {
     Ok(on!(tx, |c| sqlx::query_scalar(FORMERLY)
+        .bind(id)
+        .fetch_all(c)
+        .await)?)
+}
+
+/// Index: the primary key, `person_merged(merged_into)`.
+const OTHERS: &str = "SELECT COALESCE(me.merged_into, me.id) FROM person me WHERE me.id = $1 \
+     UNION SELECT e.id FROM person me JOIN person e \
+     ON e.merged_into = COALESCE(me.merged_into, me.id) WHERE me.id = $1";
+
+/// Every entry of the human being that an entry stands for.
+pub async fn others(tx: &mut Tx, id: &str) -> Result<Vec<String>, StoreError> {
+    Ok(on!(tx, |c| sqlx::query_scalar(OTHERS)
         .bind(id)
         .fetch_all(c)
         .await)?)

@@ -119,10 +119,22 @@ pub async fn declares(
     Ok(record.is_some())
 }
 
-/// Index: the primary keys of `photo_ref` and `photo`.
-const DECLARED: &str = "SELECT r.record FROM photo_ref r JOIN photo p ON p.shard = r.shard \
-     AND p.sha256 = r.sha256 AND p.owner = r.author AND p.state = 'complete' \
-     WHERE r.shard = $1 AND r.sha256 = $2 ORDER BY r.record LIMIT 1";
+/// Records with their author's own photographs; entries of one human being are one owner.
+macro_rules! own_photos {
+    ($tail:literal) => {
+        concat!(
+            "SELECT r.record FROM photo_ref r JOIN photo p ON p.shard = r.shard \
+             AND p.sha256 = r.sha256 AND p.state = 'complete' \
+             LEFT JOIN person a ON a.id = r.author LEFT JOIN person o ON o.id = p.owner ",
+            $tail,
+            " AND COALESCE(o.merged_into, p.owner) = COALESCE(a.merged_into, r.author) \
+             ORDER BY r.record LIMIT 1"
+        )
+    };
+}
+
+/// Index: the primary keys of `photo_ref`, `photo` and `person`.
+const DECLARED: &str = own_photos!("WHERE r.shard = $1 AND r.sha256 = $2");
 
 /// A record whose author sent this photograph for it.
 pub async fn declared(tx: &mut Tx, shard: i64, sha256: &[u8]) -> Result<Option<Uuid>, StoreError> {
@@ -134,12 +146,12 @@ pub async fn declared(tx: &mut Tx, shard: i64, sha256: &[u8]) -> Result<Option<U
     record.map(|bytes| load::id(&bytes)).transpose()
 }
 
-/// Index: the primary keys of `photo_ref` and `photo`, `feed(shard, id, stream)`.
-const READABLE: &str = "SELECT r.record FROM photo_ref r JOIN photo p ON p.shard = r.shard \
-     AND p.sha256 = r.sha256 AND p.owner = r.author AND p.state = 'complete' \
-     JOIN stream s ON s.shard = r.shard AND s.name = $3 \
+/// Index: the primary keys of `photo_ref`, `photo` and `person`, `feed(shard, id, stream)`.
+const READABLE: &str = own_photos!(
+    "JOIN stream s ON s.shard = r.shard AND s.name = $3 \
      JOIN feed f ON f.shard = r.shard AND f.id = r.record AND f.stream = s.id AND f.op = 0 \
-     WHERE r.shard = $1 AND r.sha256 = $2 LIMIT 1";
+     WHERE r.shard = $1 AND r.sha256 = $2"
+);
 
 /// Says whether a mailbox holds, now and whole, a record whose author sent this photograph.
 pub async fn is_readable(
@@ -198,9 +210,7 @@ pub async fn shown_in(
 }
 
 /// Index: the primary keys of `photo_ref` and `photo`.
-const VOUCHES: &str = "SELECT r.record FROM photo_ref r JOIN photo p ON p.shard = r.shard \
-     AND p.sha256 = r.sha256 AND p.owner = r.author AND p.state = 'complete' \
-     WHERE r.shard = $1 AND r.sha256 = $2 AND r.record = $3";
+const VOUCHES: &str = own_photos!("WHERE r.shard = $1 AND r.sha256 = $2 AND r.record = $3");
 
 /// Says whether this record shows the photograph and its author has sent it.
 pub async fn vouches(

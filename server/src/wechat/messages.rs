@@ -11,11 +11,11 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 use xiangyi_proto::time::{MINUTE_MS, Millis, UTC_PLUS_8_MS, day_text};
 
-use super::{Fault, WeChat};
+use super::{Fault, WeChat, openid};
 use crate::app::App;
 use crate::config::{MiniProgram, Template, Told};
 use crate::store::wechat::{self as rows, Message};
-use crate::store::{StoreError, keys, lists, load};
+use crate::store::{StoreError, lists, load};
 
 /// What a message of an offered place is called.
 pub const OFFER: &str = "offer";
@@ -138,7 +138,7 @@ async fn ready(app: &App, wechat: &WeChat, message: &Message) -> Result<Option<V
     };
     let mut tx = app.db.write().await?;
     let person = message.person.as_str();
-    let Some(sealed) = rows::openid_of(&mut tx, person).await? else {
+    let Some(openid) = openid::of(&mut tx, &app.sealer, person).await? else {
         return Ok(None);
     };
     if rows::credits(&mut tx, person, &message.what).await? < 1 {
@@ -160,21 +160,11 @@ async fn ready(app: &App, wechat: &WeChat, message: &Message) -> Result<Option<V
         let body: Value = serde_json::from_str(&row.body).ok()?;
         Some(body.get("title")?.as_str()?.to_owned())
     });
-    let keyring = keys::known(&mut tx, &app.sealer, keys::PEOPLE, [person]).await?;
-    let openid = keyring.open(person, &place(person), &sealed).ok();
-    let Some(openid) = openid.and_then(|bytes| String::from_utf8(bytes).ok()) else {
-        return Ok(None);
-    };
     rows::spend(&mut tx, person, &message.what, false).await?;
     tx.commit().await?;
     let title = title.unwrap_or_else(|| "志愿活动".to_owned());
     let body = body(wechat.settings().state, template, &openid, &offer, &title);
     Ok(Some(body))
-}
-
-/// Binds a sealed openid to its place.
-pub fn place(person: &str) -> Vec<u8> {
-    format!("openid of {person}").into_bytes()
 }
 
 /// An offer that still stands.

@@ -7,6 +7,7 @@
 
 mod api;
 pub mod messages;
+pub mod openid;
 mod token;
 
 use std::sync::Arc;

@@ -53,8 +53,8 @@ pub fn run(seed: u64, options: Options) -> Result<Tally, Box<Failure>> {
     played(seed, options).map(|play| play.tally())
 }
 
-/// 25: two calm worlds of one seed in which the phones have each other's clocks. Gives the exchanges
-/// of both.
+/// 25: two calm worlds of one seed in which the phones have each other's clocks. Gives the
+/// exchanges of both.
 pub fn run_with_other_clocks(seed: u64, options: Options) -> Result<usize, Box<Failure>> {
     let turned = |turn: usize| {
         let options = Options {

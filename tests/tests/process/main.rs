@@ -1,6 +1,7 @@
 //! The real program in processes of its own: started from nothing, configured, killed, told to
 //! stop, and spoken to by the real command-line phone.
 
+mod alone;
 mod backup;
 mod commands;
 mod config;

@@ -41,6 +41,23 @@ fn paths_in_documents_exist() {
 }
 
 #[test]
+fn the_protocol_has_its_contents() {
+    let document = text("proto/PROTOCOL.md");
+    let heads = document.lines().filter_map(|line| line.strip_prefix("## "));
+    let entry = |head: &str| {
+        let kept = head
+            .chars()
+            .filter(|c| c.is_alphanumeric() || " -_".contains(*c));
+        let anchor: String = kept.map(|c| if c == ' ' { '-' } else { c }).collect();
+        format!("- [{head}](#{})", anchor.to_lowercase())
+    };
+    let want: Vec<String> = heads.map(entry).collect();
+    let is_entry = |line: &&str| line.starts_with("- [") && line.contains("](#");
+    let listed: Vec<&str> = document.lines().filter(is_entry).collect();
+    assert_eq!(listed, want, "sections and contents");
+}
+
+#[test]
 fn decisions_are_numbered_without_a_gap() {
     let list = files("server/decisions", ".md");
     for (index, path) in list.iter().enumerate() {

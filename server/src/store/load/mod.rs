@@ -3,6 +3,7 @@
 //! Runs under the shard's lock, after the counter row has been taken.
 
 mod answers;
+mod entries;
 mod held;
 mod places;
 mod records;
@@ -11,6 +12,7 @@ pub use records::records;
 
 use std::collections::{BTreeSet, HashSet};
 
+pub(crate) use entries::led_on;
 use sqlx::FromRow;
 use uuid::Uuid;
 use xiangyi_proto::kinds::Kind;
@@ -54,6 +56,7 @@ pub async fn load(
     if !wants.reviews_of.is_empty() {
         deciders(tx, world, &wants.reviews_of).await?;
     }
+    entries::entries(tx, world, &wants.entries).await?;
     world.seen.absorb(wants);
     Ok(())
 }
@@ -221,47 +224,58 @@ async fn grants(
     Ok(())
 }
 
-/// Index: the primary key of `photo`.
+/// With every entry of whoever sent it. Indexes: the primary keys of `photo` and `person`,
+/// `person_merged(merged_into)`.
 const PHOTOS: Dual = in_ids!(
-    "SELECT sha256, owner",
-    "photo WHERE shard = $1 AND state = 'complete' AND sha256 = k0"
+    "SELECT p.sha256, p.owner, o.merged_into, e.id",
+    "photo p LEFT JOIN person o ON o.id = p.owner \
+     LEFT JOIN person e ON e.merged_into = COALESCE(o.merged_into, p.owner) \
+     WHERE p.shard = $1 AND p.state = 'complete' AND p.sha256 = k0"
 );
-/// Index: the primary key of `photo_ref`.
+/// With every entry of the record's author. Indexes: the primary keys of `photo_ref` and `person`,
+/// `person_merged(merged_into)`.
 const PHOTO_REFS: Dual = in_ids!(
-    "SELECT sha256, author, record",
-    "photo_ref WHERE shard = $1 AND sha256 = k0"
+    "SELECT r.sha256, r.author, o.merged_into, e.id, r.record",
+    "photo_ref r LEFT JOIN person o ON o.id = r.author \
+     LEFT JOIN person e ON e.merged_into = COALESCE(o.merged_into, r.author) \
+     WHERE r.shard = $1 AND r.sha256 = k0"
 );
+
+type Sent = (Vec<u8>, String, Option<String>, Option<String>);
+type Declared = (Vec<u8>, String, Option<String>, Option<String>, Vec<u8>);
 
 async fn photos(tx: &mut Tx, world: &mut World, wants: &Wants) -> Result<(), StoreError> {
     let shard = world.shard.0;
     if !wants.photos.is_empty() {
         let hashes: Vec<&String> = wants.photos.iter().map(|(sha, _)| sha).collect();
         let (sql, keys) = (tx.text(&PHOTOS), batch::list(&hashes));
-        let rows: Vec<(Vec<u8>, String)> = on!(tx, |c| sqlx::query_as(sql)
+        let rows: Vec<Sent> = on!(tx, |c| sqlx::query_as(sql)
             .bind(shard)
             .bind(keys)
             .fetch_all(c)
             .await)?;
-        world.photos.extend(
-            rows.into_iter()
-                .map(|(sha, owner)| (hex::encode(sha), owner)),
-        );
+        for (sha, owner, into, other) in rows {
+            let sha = hex::encode(sha);
+            let owners = entries::each(owner, into, other);
+            world
+                .photos
+                .extend(owners.map(|owner| (sha.clone(), owner)));
+        }
     }
     if !wants.photo_refs.is_empty() {
         let hashes: Vec<&String> = wants.photo_refs.iter().map(|(sha, _)| sha).collect();
         let (sql, keys) = (tx.text(&PHOTO_REFS), batch::list(&hashes));
-        let rows: Vec<(Vec<u8>, String, Vec<u8>)> = on!(tx, |c| sqlx::query_as(sql)
+        let rows: Vec<Declared> = on!(tx, |c| sqlx::query_as(sql)
             .bind(shard)
             .bind(keys)
             .fetch_all(c)
             .await)?;
-        for (sha, author, record) in rows {
-            let record = id(&record)?;
-            world
-                .photo_refs
-                .entry((hex::encode(sha), author))
-                .or_default()
-                .insert(record);
+        for (sha, author, into, other, record) in rows {
+            let (sha, record) = (hex::encode(sha), id(&record)?);
+            for author in entries::each(author, into, other) {
+                let key = (sha.clone(), author);
+                world.photo_refs.entry(key).or_default().insert(record);
+            }
         }
     }
     Ok(())

@@ -1,6 +1,8 @@
 //! Activities for whoever has not signed in: what is told of them, to whom, how often, and what
 //! WeChat has to say first.
 
+mod bounds;
+
 use reqwest::Method;
 use serde_json::{Value, json};
 use xiangyi_proto::account::SignedIn;

@@ -1,6 +1,8 @@
 //! Merging: does somebody who was entered twice become one, with rights, clients, places and what
 //! still waits on a phone, and can nobody use it to get what is not theirs?
 
+mod after;
+
 use reqwest::Method;
 use serde_json::{Value, json};
 use xiangyi_server::clock::Clock;
