@@ -10,6 +10,7 @@ use xiangyi_proto::role::Role;
 use xiangyi_proto::verdict::{Verdict, VerdictName};
 use xiangyi_sync::admit::{Sender, admit};
 use xiangyi_sync::apply::{self, Outcome};
+use xiangyi_sync::merging::{self, Merged, Merging};
 use xiangyi_sync::policy::{PackSet, compile, read};
 use xiangyi_sync::timers::{self, Timer};
 use xiangyi_sync::world::{Admitted, Env, Granted, Record, World};
@@ -149,6 +150,18 @@ impl Bench {
             secret: self.secret,
         };
         work(&mut self.world, &env)
+    }
+
+    /// Somebody who was entered twice becomes one; these are their claims.
+    pub fn merge(&mut self, from: &str, to: &str, claims: &[Uuid]) -> Merged {
+        let merging = Merging {
+            from: from.to_owned(),
+            to: to.to_owned(),
+            at: self.now,
+            claims: claims.to_vec(),
+            ..Merging::default()
+        };
+        self.commit(|world, env| merging::merge(world, &merging, env))
     }
 
     /// Says something and gives the answer.
