@@ -13,7 +13,7 @@ use crate::accounts::seal::Sealer;
 use crate::app::App;
 use crate::entropy::Entropy;
 use crate::store::trail::{self as rows, Line};
-use crate::store::{StoreError, Tx, keys};
+use crate::store::{Db, StoreError, Tx, keys};
 
 /// Who did what is done at the machine itself.
 pub const COMMAND: &str = "command";
@@ -117,8 +117,36 @@ pub async fn note(
 /// # Errors
 /// When the engine fails.
 pub async fn tell(app: &App, entry: &Entry) -> Result<(), StoreError> {
-    let mut tx = app.db.write().await?;
-    put(app, &mut tx, entry).await?;
+    tell_at(app, app.clock.now(), entry).await
+}
+
+/// Writes a line of a moment by itself.
+///
+/// # Errors
+/// When the engine fails.
+pub async fn tell_at(app: &App, at: Millis, entry: &Entry) -> Result<(), StoreError> {
+    alone(&app.db, (&app.sealer, &app.entropy), at, entry).await
+}
+
+/// Writes a line of a command, whose deed is done: where it cannot be written the operator is told
+/// why, and the deed stays done.
+pub async fn ordered(db: &Db, with: (&Sealer, &Entropy), now: Millis, entry: &Entry) {
+    if let Err(error) = alone(db, with, now, entry).await {
+        eprintln!(
+            "已做完，但没有记进操作记录 done, but the trail does not tell of it: {}",
+            error.to_the_operator()
+        );
+    }
+}
+
+async fn alone(
+    db: &Db,
+    with: (&Sealer, &Entropy),
+    now: Millis,
+    entry: &Entry,
+) -> Result<(), StoreError> {
+    let mut tx = db.write().await?;
+    note(&mut tx, with, now, entry).await?;
     tx.commit().await
 }
 

@@ -19,7 +19,7 @@ use xiangyi_sync::world::{Admitted, Env, Record, World};
 use crate::app::{App, own_record};
 use crate::store::lists::{self, Listed};
 use crate::store::people::{self, NewGrant};
-use crate::store::{StoreError, Tx, load, sessions, shards};
+use crate::store::{StoreError, Tx, load, sessions, shards, webhooks};
 use crate::trail::{self, Entry};
 use crate::writer::{self, Shared, Work};
 
@@ -58,6 +58,11 @@ pub struct Came {
     pub grants_ended: u64,
     pub grants_given: u64,
     pub merged: Merged,
+    /// Webhooks that go on in the other's name.
+    pub webhooks: u64,
+    /// What waits for a reviewer, and refusals that are open: these stay with the old entry.
+    pub held_stay: u64,
+    pub refusals_stay: u64,
 }
 
 /// Whether a write is kept, seen when everything is decided.
@@ -82,6 +87,8 @@ pub async fn write(
         secret: shared.entropy.bytes(),
     };
     let mut tx = shared.db.write().await?;
+    // A table of thousands of lines is decided between two statements.
+    tx.be_patient().await?;
     let counter = shards::lock(&mut tx, shard).await?;
     let whole = &found(shared, &mut tx, shard, whole, env.now).await?;
     let mut came = Came::default();
@@ -89,6 +96,13 @@ pub async fn write(
         sessions::add_device(&mut tx, device, person, "import", None, env.now).await?;
     }
     grants(&mut tx, whole, &mut came).await?;
+    if let Some(merging) = &whole.merging {
+        let (from, to) = (&merging.from, &merging.to);
+        came.webhooks = webhooks::give(&mut tx, shard.0, from, to).await?;
+        let stay = async |tx: &mut Tx, kind| staying(shared, tx, shard, from, kind).await;
+        came.held_stay = stay(&mut tx, Kind::Held).await?;
+        came.refusals_stay = stay(&mut tx, Kind::Refusal).await?;
+    }
     let told = told(whole, env.now);
     let mut world = World::new(shard, counter.head_seq);
     fill(shared, &mut tx, &mut world, whole, &told).await?;
@@ -152,6 +166,27 @@ async fn found(
         merging.runs.extend(runs.map(|row| row.id));
     }
     Ok(whole)
+}
+
+/// How much of a kind somebody's mailbox holds that is not settled.
+async fn staying(
+    shared: &Shared,
+    tx: &mut Tx,
+    shard: Shard,
+    person: &str,
+    kind: Kind,
+) -> Result<u64, StoreError> {
+    let mailbox = format!("person:{person}");
+    let Some(stream) = shards::streams(tx, shard, &[&mailbox]).await?.pop() else {
+        return Ok(0);
+    };
+    let rows = lists::all(tx, &shared.sealer, shard.0, stream.id, kind, "").await?;
+    let open = rows.iter().filter(|row| {
+        let body: serde_json::Value = serde_json::from_str(&row.body).unwrap_or_default();
+        let state = body.get("state").and_then(serde_json::Value::as_str);
+        row.author == person && state.is_none_or(|state| ["open", "appealed"].contains(&state))
+    });
+    Ok(open.count() as u64)
 }
 
 /// Whether the last session of an activity has ended.

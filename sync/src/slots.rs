@@ -368,8 +368,9 @@ pub fn lapse(world: &mut World, record: RecordId, env: &Env<'_>) {
 }
 
 /// Gives a claim that is not over to another who is the same human being; says false where it was
-/// left instead, because that one has a place there already, or is elsewhere then, and nothing
-/// where there was no such claim.
+/// left instead, because that one has as good a place there already, or is elsewhere then, and
+/// nothing where there was no such claim or its session is over. Of two claims the other's holds
+/// the better afterwards.
 pub fn take_over(world: &mut World, id: RecordId, to: &str, env: &Env<'_>) -> Option<bool> {
     let mut claim = world.claims.get(&id).cloned()?;
     let lives = claim.state.is_live() || claim.state == ClaimState::Delivered;
@@ -377,16 +378,27 @@ pub fn take_over(world: &mut World, id: RecordId, to: &str, env: &Env<'_>) -> Op
     let key = (claim.slot, claim.name.clone());
     let slot = world.slots.get(&key).cloned()?;
     let is_place = claim.name != kinds::LOT;
-    let twin = |other: &Claim| {
+    if is_place && slot.ends_at <= env.now {
+        return None;
+    }
+    let twin = |other: &&Claim| {
         let same = other.slot == claim.slot && other.name == claim.name;
         same && other.person == to && other.state.is_live()
     };
-    let taken =
-        claim.state == ClaimState::Confirmed && is_busy(world, to, slot.starts_at, slot.ends_at);
-    if is_place && (taken || world.claims.values().any(twin)) {
-        // The only reasons why leaving could fail are that the slot or the claim are not there.
-        advance(world, &mut claim, "leave", &Value::Null, env.now).ok()?;
-        retell(world, claim, env);
+    let twin = world.claims.values().find(twin).filter(|_| is_place);
+    let as_good = |twin: &Claim| firmness(twin.state) >= firmness(claim.state);
+    let worse = twin.filter(|twin| !as_good(twin)).cloned();
+    let busy = is_busy(world, to, slot.starts_at, slot.ends_at);
+    let taken = is_place && claim.state == ClaimState::Confirmed && busy;
+    if taken || twin.is_some_and(as_good) {
+        leave(world, claim, env)?;
+        pass_on(world, &key.0, &key.1, env);
+        return Some(false);
+    }
+    if let Some(mut twin) = worse {
+        exchange(&mut claim, &mut twin);
+        retell(world, twin, env);
+        leave(world, claim, env)?;
         pass_on(world, &key.0, &key.1, env);
         return Some(false);
     }
@@ -396,6 +408,31 @@ pub fn take_over(world: &mut World, id: RecordId, to: &str, env: &Env<'_>) -> Op
     world.keep(record, env);
     put_claim(world, claim);
     Some(true)
+}
+
+/// Leaves like by the owner. The only reasons why that could fail are that the slot or the claim
+/// are not there.
+fn leave(world: &mut World, mut claim: Claim, env: &Env<'_>) -> Option<()> {
+    advance(world, &mut claim, "leave", &Value::Null, env.now).ok()?;
+    retell(world, claim, env);
+    Some(())
+}
+
+/// Each claim holds what the other held; ranks are arrival numbers and stay.
+const fn exchange(one: &mut Claim, other: &mut Claim) {
+    std::mem::swap(&mut one.state, &mut other.state);
+    std::mem::swap(&mut one.quantity, &mut other.quantity);
+    std::mem::swap(&mut one.offer, &mut other.offer);
+    std::mem::swap(&mut one.accept_by, &mut other.accept_by);
+}
+
+/// Which of two claims of one place holds more.
+const fn firmness(state: ClaimState) -> u8 {
+    match state {
+        ClaimState::Confirmed => 2,
+        ClaimState::Offered => 1,
+        _ => 0,
+    }
 }
 
 /// Writes a claim and the row its owner reads.

@@ -5,6 +5,7 @@ mod bench;
 use serde_json::{Value, json};
 use uuid::Uuid;
 use xiangyi_proto::verdict::VerdictName::{Accepted, Rejected};
+use xiangyi_sync::merging::{self, Merged, Merging};
 use xiangyi_sync::world::ClaimState;
 
 use bench::{Bench, HOUR, told};
@@ -48,6 +49,18 @@ fn state(bench: &Bench, id: Uuid) -> ClaimState {
 fn accept(bench: &mut Bench, person: &str, id: Uuid) -> xiangyi_proto::verdict::Verdict {
     let offer = bench.world.claims[&id].offer;
     step(bench, person, id, json!({"want": "accept", "offer": offer}))
+}
+
+/// Somebody who was entered twice becomes one; these are their claims.
+fn merge(bench: &mut Bench, from: &str, to: &str, claims: &[Uuid]) -> Merged {
+    let merging = Merging {
+        from: from.to_owned(),
+        to: to.to_owned(),
+        at: bench.now,
+        claims: claims.to_vec(),
+        ..Merging::default()
+    };
+    bench.commit(|world, env| merging::merge(world, &merging, env))
 }
 
 #[test]
@@ -207,4 +220,44 @@ fn a_worker_of_one_station_signs_up_for_what_the_county_offers() {
     let activity = activity(&mut bench, &[1]);
     let id = join(&mut bench, "wang", activity, 1);
     assert_eq!(state(&bench, id), ClaimState::Confirmed);
+}
+
+#[test]
+fn of_two_claims_of_one_person_the_better_is_kept() {
+    let mut bench = Bench::new();
+    let activity = activity(&mut bench, &[1]);
+    let twice = join(&mut bench, "vo1", activity, 1);
+    let third = join(&mut bench, "vo3", activity, 1);
+    let own = join(&mut bench, "vo2", activity, 1);
+    let merged = merge(&mut bench, "vo1", "vo2", &[twice]);
+    assert_eq!((merged.claims, merged.left), (0, 1));
+    assert_eq!(state(&bench, twice), ClaimState::Left);
+    assert_eq!(state(&bench, own), ClaimState::Confirmed);
+    assert_eq!(state(&bench, third), ClaimState::Waiting);
+    // It is theirs to leave, and goes on by rank; an offer goes over with its number.
+    step(
+        &mut bench,
+        "vo2",
+        own,
+        json!({"want": "leave", "reason": "有事"}),
+    );
+    assert_eq!(state(&bench, third), ClaimState::Offered);
+    let later = join(&mut bench, "vo2", activity, 1);
+    assert_eq!(state(&bench, later), ClaimState::Waiting);
+    merge(&mut bench, "vo3", "vo2", &[third]);
+    assert_eq!(state(&bench, later), ClaimState::Offered);
+    assert_eq!(accept(&mut bench, "vo2", later).verdict, Accepted);
+    assert_eq!(state(&bench, later), ClaimState::Confirmed);
+}
+
+#[test]
+fn a_place_of_a_session_that_is_over_stays_as_it_was() {
+    let mut bench = Bench::new();
+    let activity = activity(&mut bench, &[1]);
+    let there = join(&mut bench, "vo1", activity, 1);
+    bench.now += 49 * HOUR;
+    let merged = merge(&mut bench, "vo1", "vo2", &[there]);
+    assert_eq!((merged.claims, merged.left), (0, 0));
+    assert_eq!(state(&bench, there), ClaimState::Confirmed);
+    assert_eq!(bench.world.claims[&there].person, "vo1");
 }

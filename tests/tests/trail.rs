@@ -98,7 +98,13 @@ on_both!(what_is_done_to_accounts_and_people_is_told, |engine| {
     hub.post("/v1/moves", &trial).await.good();
     hub.post("/v1/moves", &ask).await.good();
 
-    let told = entries(&province, "/v1/audit?unit=43&person=p-worker-01").await;
+    let told = loop {
+        let told = entries(&province, "/v1/audit?unit=43&person=p-worker-01").await;
+        // It is written beside the answer.
+        if what(&told).contains(&"sign-in-failed") {
+            break told;
+        }
+    };
     assert_eq!(
         what(&told),
         [
@@ -272,6 +278,41 @@ on_both!(what_is_ordered_at_the_machine_is_told, |engine| {
     command(&harness, &["audit", "--since", "yesterday"])
         .await
         .bad();
+});
+
+/// Nothing can be told any more.
+async fn silence(harness: &Harness) {
+    let mut tx = harness.app.db.write().await.expect("begin");
+    on!(&mut tx, |c| sqlx::query("DROP TABLE trail")
+        .execute(c)
+        .await
+        .map(drop))
+    .expect("gone");
+    tx.commit().await.expect("commit");
+}
+
+on_both!(what_is_done_stays_done_where_it_cannot_be_told, |engine| {
+    let harness = Harness::start(engine).await;
+    silence(&harness).await;
+    let table = "代码,名称\n430121098,好\n";
+    let file = harness.config.data.join("regions.csv");
+    std::fs::write(&file, table).expect("written");
+    let file = file.display().to_string();
+    let said = command(&harness, &["import", "regions", &file]).await;
+    said.good();
+    assert!(said.err.contains("the trail does not tell"), "{}", said.err);
+    let again = command(&harness, &["import", "regions", &file]).await;
+    assert!(again.good().contains("unchanged"), "{}", again.out);
+});
+
+on_both!(a_failed_sign_in_is_answered_alike_for_everybody, |engine| {
+    let harness = Harness::start(engine).await;
+    silence(&harness).await;
+    for telephone in ["13800000001", "13899999999"] {
+        let wrong = json!({ "telephone": telephone, "password": "tulip-wagon-42" });
+        let answer = harness.nobody().post("/v1/sessions", &wrong).await;
+        answer.problem(401, "sign-in-failed");
+    }
 });
 
 on_both!(a_former_key_ends_after_a_day_and_not_before, |engine| {

@@ -3,10 +3,14 @@
 CREATE TABLE trail (
     id TEXT COLLATE "C" NOT NULL PRIMARY KEY,
     at BIGINT NOT NULL,
-    actor TEXT NOT NULL,
+    actor TEXT COLLATE "C" NOT NULL,
     what TEXT NOT NULL,
-    person TEXT NOT NULL,
+    person TEXT COLLATE "C" NOT NULL,
     unit TEXT COLLATE "C" NOT NULL,
     target TEXT NOT NULL,
     reason BYTEA
 );
+-- A page is read along one of these: where somebody watches, whom it is about, who did it.
+CREATE INDEX trail_unit ON trail (unit, id);
+CREATE INDEX trail_person ON trail (person, id);
+CREATE INDEX trail_actor ON trail (actor, id);

@@ -10,3 +10,7 @@ CREATE TABLE trail (
     target TEXT NOT NULL,
     reason BLOB
 );
+-- A page is read along one of these: where somebody watches, whom it is about, who did it.
+CREATE INDEX trail_unit ON trail (unit, id);
+CREATE INDEX trail_person ON trail (person, id);
+CREATE INDEX trail_actor ON trail (actor, id);

@@ -119,11 +119,11 @@ async fn checked_into(
     let photos = photographs(source, &blobs, store).await?;
     let db = into(config, source, now).await?;
     let entropy = Entropy::system();
-    let entry = Entry::of(COMMAND, "restore");
-    let mut tx = db.write().await?;
-    trail::note(&mut tx, (&sealer, &entropy), now, &entry).await?;
-    tx.commit().await?;
     let adopted = Law::new(&roots, config.trusted_keys()?).adopt(&db).await;
+    if adopted.is_ok() {
+        let entry = Entry::of(COMMAND, "restore");
+        trail::ordered(&db, (&sealer, &entropy), now, &entry).await;
+    }
     db.close().await;
     adopted?;
     Ok(photos)

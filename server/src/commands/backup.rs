@@ -78,7 +78,8 @@ pub async fn backup(args: &BackupArgs) -> Result<(), StartError> {
     let app = open(&args.place).await?;
     let made = make::make(&app, &args.to, args.keep).await?;
     let entry = Entry::of(COMMAND, "backup").target(made.manifest.rows().to_string());
-    trail::tell(&app, &entry).await?;
+    let with = (&app.sealer, &app.entropy);
+    trail::ordered(&app.db, with, app.clock.now(), &entry).await;
     println!("已备份 backed up to {}", made.folder.display());
     println!(
         "{} 行 rows, {} 字节 bytes; {} 张照片 photographs, {} 张是新的 of them new; \

@@ -87,7 +87,8 @@ pub async fn run(command: Import) -> Result<(), StartError> {
     let report = import::run(&app, what, &bytes, &options).await?;
     if report.is_written {
         let entry = Entry::of(COMMAND, "import").target(format!("{what:?}").to_lowercase());
-        trail::tell(&app, &entry).await?;
+        let with = (&app.sealer, &app.entropy);
+        trail::ordered(&app.db, with, app.clock.now(), &entry).await;
     }
     println!("{report}");
     let refused = report.count(Word::Refused);

@@ -15,7 +15,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::entropy::Entropy;
 use crate::private;
-use crate::store::{Db, StoreError, keys};
+use crate::store::{Db, keys};
 use crate::trail::{self, COMMAND, Entry};
 
 #[derive(Debug, Subcommand)]
@@ -117,10 +117,8 @@ pub async fn turned(
         }
         let what = format!("{} {step:?}", which.name()).to_lowercase();
         let entry = Entry::of(COMMAND, "keys-rotate").target(what);
-        if noted(&db, (&sealer, &entropy), now, &entry).await.is_err() {
-            // The step is done. Tables of an earlier build have no trail.
-            eprintln!("没有记进操作记录 the trail does not tell of it: xiangyi migrate");
-        }
+        // The step is done. Tables of an earlier build have no trail.
+        trail::ordered(&db, (&sealer, &entropy), now, &entry).await;
         tell(which, step);
         if !at_once || step == Step::End {
             break;
@@ -128,17 +126,6 @@ pub async fn turned(
     }
     db.close().await;
     Ok(())
-}
-
-async fn noted(
-    db: &Db,
-    with: (&Sealer, &Entropy),
-    now: Millis,
-    entry: &Entry,
-) -> Result<(), StoreError> {
-    let mut tx = db.write().await?;
-    trail::note(&mut tx, with, now, entry).await?;
-    tx.commit().await
 }
 
 /// A key that took over less than a day ago: what was signed or wrapped by the former one may

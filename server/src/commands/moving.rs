@@ -213,6 +213,9 @@ fn print(list: &Checklist) {
             "places" => "转过去的名额和链接",
             "places_left" => "让出的重复名额",
             "led" => "转过去的活动、资源和需求",
+            "webhooks" => "转过去的推送",
+            "held_stay" => "留在原登记名下的待审记录",
+            "refusals_stay" => "留在原登记名下未了结的退回",
             "merged_already" => "以前已合并",
             other => other,
         };

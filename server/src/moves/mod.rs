@@ -148,6 +148,9 @@ impl Checklist {
             ("places", merged.claims),
             ("places_left", merged.left),
             ("led", merged.runs),
+            ("webhooks", came.webhooks),
+            ("held_stay", came.held_stay),
+            ("refusals_stay", came.refusals_stay),
         ];
         for (what, number) in of_merging.into_iter().filter(|(_, number)| *number > 0) {
             self.count(what, number);

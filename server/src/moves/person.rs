@@ -15,7 +15,7 @@ use xiangyi_sync::world::Granted;
 use super::{By, Checklist, Move, NotMoved, write};
 use crate::app::App;
 use crate::store::people::{self, NewGrant};
-use crate::store::{StoreError, Tx, accounts, keys, lists, shards, views, wechat};
+use crate::store::{StoreError, Tx, accounts, keys, lists, shards, views, webhooks, wechat};
 use crate::trail::{self, Entry};
 use crate::wechat::openid::place;
 use crate::whole::{GrantEnd, Whole};
@@ -64,7 +64,8 @@ pub(super) async fn run(app: &App, by: By<'_>, what: &Move) -> Result<Checklist,
     let (Some(was), Some(other)) = (was, other) else {
         return Err(NotMoved::NotThere);
     };
-    allowed(app, by, &pair)?;
+    let counties = counties(&mut tx, &pair).await?;
+    allowed(app, by, &pair, &counties)?;
     if person == into {
         return Err(NotMoved::Fault("/into", "same-person"));
     }
@@ -98,17 +99,36 @@ pub(super) async fn run(app: &App, by: By<'_>, what: &Move) -> Result<Checklist,
     } else {
         tx.commit().await?;
     }
-    let wholes = wholes(app, &pair, reason, now).await?;
+    let wholes = wholes(app, &pair, &counties, reason, now).await?;
     for (shard, whole) in &wholes {
         write(app, *shard, whole, *dry_run, &mut list).await?;
     }
     Ok(list)
 }
 
-/// An officer needs every unit of both, and may bring together only who works in the field.
-fn allowed(app: &App, by: By<'_>, pair: &Pair<'_>) -> Result<(), NotMoved> {
+/// Counties that know the entry: it has, or once had, a role, a mailbox or a webhook there.
+async fn counties(tx: &mut Tx, pair: &Pair<'_>) -> Result<BTreeSet<Shard>, StoreError> {
+    let mailboxes = views::mailboxes(tx, pair.from).await?.into_iter();
+    let units = pair.theirs.iter();
+    let once = units.filter_map(|grant| region::shard_of(&grant.unit));
+    let hooks = webhooks::made_by(tx, pair.from).await?;
+    let hooks = hooks.into_iter().map(Shard);
+    Ok(mailboxes.chain(once).chain(hooks).collect())
+}
+
+/// An officer needs every unit of both and every county that is written into, and may bring
+/// together only who works in the field.
+fn allowed(
+    app: &App,
+    by: By<'_>,
+    pair: &Pair<'_>,
+    counties: &BTreeSet<Shard>,
+) -> Result<(), NotMoved> {
     if matches!(by, By::Operator) {
         return Ok(());
+    }
+    for county in counties {
+        by.may(app, &county.to_string())?;
     }
     let now = app.clock.now();
     for grants in [&pair.theirs, &pair.own] {
@@ -229,18 +249,13 @@ fn rights(app: &App, pair: &Pair<'_>, now: i64, of: impl Fn(&str) -> bool) -> Wh
 async fn wholes(
     app: &App,
     pair: &Pair<'_>,
+    counties: &BTreeSet<Shard>,
     reason: &str,
     now: i64,
 ) -> Result<Vec<(Shard, Whole)>, NotMoved> {
     let mut tx = app.db.read().await?;
-    let mut counties: BTreeSet<Shard> = views::mailboxes(&mut tx, pair.from)
-        .await?
-        .into_iter()
-        .collect();
-    let units = pair.theirs.iter();
-    counties.extend(units.filter_map(|grant| region::shard_of(&grant.unit)));
     let mut wholes = Vec::new();
-    for shard in counties {
+    for &shard in counties {
         let mut whole = rights(app, pair, now, |unit| region::shard_of(unit) == Some(shard));
         whole.merging = Some(Merging {
             from: pair.from.to_owned(),

@@ -29,7 +29,8 @@ const CONNECTIONS: u32 = 16;
 /// A write waits for at most this long for a lock; phones repeat.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
 /// A transaction that says nothing for so long is ended by the database: its node is frozen or cut
-/// off. One that writes says something every few milliseconds.
+/// off. One that writes says something every few milliseconds; what is decided whole between two
+/// statements, thousands of items long, says before that it will be silent (`Tx::be_patient`).
 const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a request waits for a connection before the answer is `busy`.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -302,6 +303,17 @@ impl Tx {
         }
     }
 
+    /// Lets the transaction be silent for as long as it takes to decide what it writes.
+    ///
+    /// # Errors
+    /// When the engine does not answer.
+    pub async fn be_patient(&mut self) -> Result<(), StoreError> {
+        if let Self::Postgres(tx) = self {
+            sqlx::query(PATIENT).execute(tx.connection()).await?;
+        }
+        Ok(())
+    }
+
     /// Makes the transaction durable.
     ///
     /// # Errors
@@ -315,6 +327,7 @@ impl Tx {
     }
 }
 
+const PATIENT: &str = "SET LOCAL idle_in_transaction_session_timeout = 0";
 const APPLIED: &str = "SELECT MAX(version) FROM _sqlx_migrations WHERE success";
 
 fn newest(migrator: &Migrator) -> i64 {

@@ -44,10 +44,20 @@ pub async fn add(tx: &mut Tx, line: &Line) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Index: the primary key of `trail`; the others are looked through.
-const LIST: &str = "SELECT id, at, actor, what, person, unit, target, reason FROM trail \
-     WHERE id > $1 AND unit LIKE $2 AND ($3 = '' OR person = $3 OR actor = $3) \
-     ORDER BY id LIMIT $4";
+/// Index: the primary key of `trail`.
+const ALL: &str = "SELECT id, at, actor, what, person, unit, target, reason FROM trail \
+     WHERE id > $1 ORDER BY id LIMIT $2";
+
+/// Index: `trail_unit(unit, id)`. The order is that of `id`, written so that no engine follows it
+/// through everybody's lines instead.
+const OF_UNIT: &str = "SELECT id, at, actor, what, person, unit, target, reason FROM trail \
+     WHERE id > $1 AND unit >= $3 AND unit < $4 ORDER BY id || '' LIMIT $2";
+
+/// Indexes: `trail_person(person, id)` and `trail_actor(actor, id)`; units are looked through. The
+/// order as above.
+const OF_PERSON: &str = "SELECT id, at, actor, what, person, unit, target, reason FROM trail \
+     WHERE ((person = $5 AND id > $1) OR (actor = $5 AND id > $1)) \
+     AND unit || '' >= $3 AND unit || '' < $4 ORDER BY id || '' LIMIT $2";
 
 /// Lines behind an id, of units that begin with digits, about or by a person if one is named.
 pub async fn list(
@@ -57,11 +67,30 @@ pub async fn list(
     person: &str,
     limit: i64,
 ) -> Result<Vec<Line>, StoreError> {
-    Ok(on!(tx, |c| sqlx::query_as(LIST)
+    if unit.is_empty() && person.is_empty() {
+        return Ok(on!(tx, |c| sqlx::query_as(ALL)
+            .bind(after)
+            .bind(limit)
+            .fetch_all(c)
+            .await)?);
+    }
+    // Units are digits; what follows a digit in both engines' order ends those that begin alike.
+    let end = format!("{unit}:");
+    if person.is_empty() {
+        return Ok(on!(tx, |c| sqlx::query_as(OF_UNIT)
+            .bind(after)
+            .bind(limit)
+            .bind(unit)
+            .bind(&end)
+            .fetch_all(c)
+            .await)?);
+    }
+    Ok(on!(tx, |c| sqlx::query_as(OF_PERSON)
         .bind(after)
-        .bind(format!("{unit}%"))
-        .bind(person)
         .bind(limit)
+        .bind(unit)
+        .bind(&end)
+        .bind(person)
         .fetch_all(c)
         .await)?)
 }

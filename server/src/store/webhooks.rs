@@ -125,6 +125,31 @@ pub async fn settle(tx: &mut Tx, hook: &Webhook, until: i64) -> Result<bool, Sto
     Ok(changed == 1)
 }
 
+/// Index: `webhook_shard`.
+const GIVE: &str = "UPDATE webhook SET made_by = $3 WHERE shard = $1 AND made_by = $2";
+
+/// Those of a county that somebody made go on in another's name; gives how many.
+pub async fn give(tx: &mut Tx, shard: i64, from: &str, to: &str) -> Result<u64, StoreError> {
+    Ok(on!(tx, |c| sqlx::query(GIVE)
+        .bind(shard)
+        .bind(from)
+        .bind(to)
+        .execute(c)
+        .await
+        .map(|done| done.rows_affected()))?)
+}
+
+/// A table of a few rows a county.
+const MADE_BY: &str = "SELECT DISTINCT shard FROM webhook WHERE made_by = $1";
+
+/// Counties in which somebody made one.
+pub async fn made_by(tx: &mut Tx, person: &str) -> Result<Vec<i64>, StoreError> {
+    Ok(on!(tx, |c| sqlx::query_scalar(MADE_BY)
+        .bind(person)
+        .fetch_all(c)
+        .await)?)
+}
+
 /// A table of a few rows a county.
 const PAUSED: &str = "SELECT COUNT(*) FROM webhook WHERE state = 'paused'";
 

@@ -140,7 +140,8 @@ impl Bench {
         self.commit(|world, env| timers::fire(world, &timer, env));
     }
 
-    fn commit<T>(&mut self, work: impl FnOnce(&mut World, &Env<'_>) -> T) -> T {
+    /// Does something of the server's own.
+    pub fn commit<T>(&mut self, work: impl FnOnce(&mut World, &Env<'_>) -> T) -> T {
         let places = HashMap::new();
         let env = Env {
             now: self.now,

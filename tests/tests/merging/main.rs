@@ -5,9 +5,13 @@ mod after;
 
 use reqwest::Method;
 use serde_json::{Value, json};
+use xiangyi_proto::role::Role;
 use xiangyi_server::clock::Clock;
 use xiangyi_server::entropy::Entropy;
 use xiangyi_server::phone::{Handset, ROUNDS_MAX};
+use xiangyi_server::store::people::{self, NewGrant};
+use xiangyi_server::store::webhooks::{self, Webhook};
+use xiangyi_server::whole;
 use xiangyi_tests::actor::{Actor, PASSWORD, send};
 use xiangyi_tests::harness::{Harness, START};
 use xiangyi_tests::on_both;
@@ -16,6 +20,7 @@ use xiangyi_tests::scratch::Scratch;
 const UNIT: &str = "430121001";
 const COUNTY: &str = "430121";
 const HOUR: i64 = 3_600_000;
+const DAY: i64 = 24 * HOUR;
 const CLIENT: &str = "01920000-0000-7000-8000-00000000e101";
 const VISIT: &str = "01920000-0000-7000-8000-00000000e102";
 const ACTIVITY: &str = "01920000-0000-7000-8000-00000000e103";
@@ -149,8 +154,8 @@ on_both!(places_of_a_duplicate_follow_or_are_left, |engine| {
     let person = harness.volunteer(2).await;
     assert_eq!(
         sign_up(&person, &own).await,
-        "offered",
-        "the place that was left"
+        "confirmed",
+        "the place is one of theirs"
     );
     assert_eq!(sign_up(&person, &twice).await, Value::Null);
     assert_eq!(sign_up(&person, &alone).await, "confirmed");
@@ -167,7 +172,7 @@ on_both!(places_of_a_duplicate_follow_or_are_left, |engine| {
     let confirmed = |n: usize| slots[n]["confirmed"].clone();
     assert_eq!(
         [confirmed(0), confirmed(1), confirmed(2)],
-        [json!(0), json!(1), json!(1)]
+        [json!(1), json!(1), json!(1)]
     );
     // The place is theirs to leave, once, and goes on by rank; so does the line's.
     let leave = |id: &str| {
@@ -404,4 +409,102 @@ on_both!(a_merge_that_does_not_fit_is_refused, |engine| {
         "merged-already",
     )
     .await;
+});
+
+on_both!(a_merge_writes_into_no_county_without_a_right, |engine| {
+    let harness = Harness::start(engine).await;
+    let hub = harness.hub().await;
+    let grant = |person: &str, to_at: Option<i64>| NewGrant {
+        id: format!("g-{person}"),
+        person: person.to_owned(),
+        role: Role::Worker,
+        unit: "430181001".to_owned(),
+        from_at: 0,
+        to_at,
+    };
+    // One had a role elsewhere once, the other has nothing but a mailbox there.
+    let mut tx = harness.app.db.write().await.expect("begin");
+    let once = grant("p-worker-01", Some(START - DAY));
+    people::grant(&mut tx, &once).await.expect("given");
+    tx.commit().await.expect("commit");
+    whole::tell_give(&harness.app, &grant("p-worker-02", Some(START - DAY))).await;
+    for from in ["p-worker-01", "p-worker-02"] {
+        let ask = merge(from, "p-worker-03");
+        hub.post("/v1/moves", &ask).await.problem(404, "not-found");
+    }
+    assert_eq!(harness.worker(1).await.signed_in().person.id, "p-worker-01");
+    // Where the person they become was, nothing is written.
+    let ask = merge("p-worker-03", "p-worker-01");
+    hub.post("/v1/moves", &ask).await.good();
+});
+
+on_both!(a_confirmed_place_is_not_lost_to_the_line, |engine| {
+    let harness = Harness::start(engine).await;
+    activity(&harness, 1).await;
+    let confirmed = joined(&harness, 1, 1).await;
+    let first = joined(&harness, 3, 1).await;
+    let behind = joined(&harness, 2, 1).await;
+    let ask = merge("p-volunteer-01", "p-volunteer-02");
+    let moved = harness.hub().await.post("/v1/moves", &ask).await.good();
+    assert_eq!(moved["moved"]["places_left"], 1, "{moved}");
+    let person = harness.volunteer(2).await;
+    assert_eq!(sign_up(&person, &confirmed).await, Value::Null);
+    assert_eq!(sign_up(&person, &behind).await, "confirmed");
+    let third = harness.volunteer(3).await;
+    assert_eq!(sign_up(&third, &first).await, "waiting");
+});
+
+on_both!(what_is_over_stays_as_it_was, |engine| {
+    let harness = Harness::start(engine).await;
+    activity(&harness, 2).await;
+    let was_there = joined(&harness, 1, 1).await;
+    let comes = joined(&harness, 1, 2).await;
+    let waited = joined(&harness, 2, 1).await;
+    harness.clock.set(START + 50 * HOUR);
+    let leader = harness.organiser().await;
+    let read = async |id: &str| {
+        let path = format!("/v1/sign-ups/{id}?unit={COUNTY}");
+        leader.get(&path).await.good()
+    };
+    let before = (read(&was_there).await, read(&waited).await);
+    let ask = merge("p-volunteer-01", "p-volunteer-02");
+    let moved = harness.hub().await.post("/v1/moves", &ask).await.good();
+    assert_eq!(moved["moved"]["places"], 1, "{moved}");
+    assert_eq!((read(&was_there).await, read(&waited).await), before);
+    assert_eq!(read(&comes).await["author"], "p-volunteer-02");
+});
+
+on_both!(webhooks_go_on_and_what_stays_is_counted, |engine| {
+    let harness = Harness::start(engine).await;
+    let hook = Webhook {
+        id: "w-1".to_owned(),
+        shard: 430_121,
+        stream: "vault:430121".to_owned(),
+        url: "https://example.org/".to_owned(),
+        secret: vec![1],
+        made_by: "p-worker-01".to_owned(),
+        made_at: START,
+        state: "active".to_owned(),
+        position: 0,
+        tries: 0,
+        due_at: i64::MAX,
+        fault: None,
+        head: 0,
+    };
+    let mut tx = harness.app.db.write().await.expect("begin");
+    webhooks::add(&mut tx, &hook).await.expect("added");
+    tx.commit().await.expect("commit");
+    let phone = harness.worker(1).await.phone().await;
+    let visit = json!({ "n": 1, "op": "create", "kind": "visit", "unit": UNIT, "id": VISIT,
+        "body": { "client": CLIENT, "started_at": START - 2 * HOUR, "ended_at": START - HOUR,
+        "services": ["ec_visit"], "process": "陪老人说话", "result": "平稳",
+        "outcome": { "kind": "served" } } });
+    assert_eq!(phone.push_one(visit).await["verdict"], "held");
+    let ask = merge("p-worker-01", "p-worker-03");
+    let moved = harness.hub().await.post("/v1/moves", &ask).await.good();
+    assert_eq!(moved["moved"]["webhooks"], 1, "{moved}");
+    assert_eq!(moved["moved"]["held_stay"], 1, "{moved}");
+    let mut tx = harness.app.db.read().await.expect("begin");
+    let hook = webhooks::by_id(&mut tx, "w-1").await.expect("read");
+    assert_eq!(hook.expect("it is there").made_by, "p-worker-03");
 });

@@ -16,8 +16,14 @@ use crate::Pair;
 /// How long a change of one node may take to the listeners of the other: polls are a second apart.
 const CROSSES: Duration = Duration::from_secs(20);
 
+const MAY_HOLD: &str = "SELECT COUNT(*) FROM pg_stat_activity \
+    WHERE datname = current_database() AND state = 'idle in transaction' \
+      AND pid IN (SELECT pid FROM pg_locks WHERE mode = 'RowExclusiveLock' \
+                  AND relation = 'shard'::regclass)";
+/// Silent for longer than a node that runs ever is: the frozen one's is meant.
 const HOLDS_A_LOCK: &str = "SELECT COUNT(*) FROM pg_stat_activity \
     WHERE datname = current_database() AND state = 'idle in transaction' \
+      AND state_change < now() - interval '2 seconds' \
       AND pid IN (SELECT pid FROM pg_locks WHERE mode = 'RowExclusiveLock' \
                   AND relation = 'shard'::regclass)";
 const END_OTHERS: &str = "SELECT COUNT(pg_terminate_backend(pid)) FROM pg_stat_activity \
@@ -111,6 +117,7 @@ async fn a_frozen_node_holds_the_other_up_for_seconds_only() {
         // Frozen with the county's lock in its hands.
         loop {
             signal(&pair.two, "STOP").await;
+            while pair.count(MAY_HOLD).await > 0 && pair.count(HOLDS_A_LOCK).await == 0 {}
             if pair.count(HOLDS_A_LOCK).await > 0 {
                 break;
             }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use sqlx::postgres::PgTypeInfo;
-use sqlx::{AssertSqlSafe, Executor, Row, SqlSafeStr};
+use sqlx::{AssertSqlSafe, Executor, Row, SqlSafeStr, SqliteConnection};
 use xiangyi_server::store::Tx;
 use xiangyi_tests::engine::Engine;
 use xiangyi_tests::texts::{self, Text};
@@ -111,6 +111,17 @@ async fn no_text_scans_a_table_that_grows() {
     assert!(scans.is_empty(), "{scans:#?}");
 }
 
+/// The steps of the plan of one text.
+async fn plan_of(conn: &mut SqliteConnection, name: &str) -> Vec<String> {
+    let all = texts::of_the_store();
+    let text = all.iter().find(|text| text.name == name);
+    let text = text.expect("the text is there");
+    let sql = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {}", text.sqlite));
+    let plan = sqlx::query(sql).fetch_all(conn).await;
+    let rows = plan.expect("a plan");
+    rows.iter().map(|row| row.get("detail")).collect()
+}
+
 #[tokio::test]
 async fn days_on_duty_are_read_by_unit_and_day_not_by_years() {
     let fresh = Engine::Sqlite.fresh().await;
@@ -118,23 +129,38 @@ async fn days_on_duty_are_read_by_unit_and_day_not_by_years() {
     let Tx::Sqlite(tx) = &mut tx else {
         panic!("it is a file")
     };
-    let all = texts::of_the_store();
-    let text = all
-        .iter()
-        .find(|text| text.name == "reports.rs OFFICE_DAYS");
-    let text = text.expect("the text is there");
-    let sql = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {}", text.sqlite));
-    let plan = sqlx::query(sql).fetch_all(tx.connection()).await;
-    let steps: Vec<String> = plan
-        .expect("a plan")
-        .iter()
-        .map(|row| row.get("detail"))
-        .collect();
+    let steps = plan_of(tx.connection(), "reports.rs OFFICE_DAYS").await;
     let by_day = "(shard=? AND kind=? AND key=? AND from_ms>?)";
     assert!(
         steps.iter().any(|step| step.ends_with(by_day)),
         "{steps:#?}"
     );
+}
+
+#[tokio::test]
+async fn the_trail_is_read_along_whom_and_where_it_is_about() {
+    let fresh = Engine::Sqlite.fresh().await;
+    let mut tx = fresh.db.write().await.expect("begin");
+    let Tx::Sqlite(tx) = &mut tx else {
+        panic!("it is a file")
+    };
+    let plans: [(&str, &[&str]); 2] = [
+        ("trail.rs OF_UNIT", &["trail_unit (unit>? AND unit<?)"]),
+        (
+            "trail.rs OF_PERSON",
+            &[
+                "trail_person (person=? AND id>?)",
+                "trail_actor (actor=? AND id>?)",
+            ],
+        ),
+    ];
+    for (name, indexes) in plans {
+        let steps = plan_of(tx.connection(), name).await;
+        for index in indexes {
+            let goes = steps.iter().any(|step| step.ends_with(index));
+            assert!(goes, "{name} by {index}: {steps:#?}");
+        }
+    }
 }
 
 #[tokio::test]

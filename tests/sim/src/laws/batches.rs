@@ -24,8 +24,8 @@ pub struct Batch<'a> {
 
 impl Batch<'_> {
     /// Whether it corrects what a restore has lost: its base is a revision that is not here. Such a
-    /// correction is asked about or, where others have raised the revision by then, is not; how often
-    /// counts are rewritten between depends on the batch.
+    /// correction is asked about or, where others have raised the revision by then, is not; how
+    /// often counts are rewritten between depends on the batch.
     fn is_on_lost_ground(&self, old: &Core) -> bool {
         let county = &old.store.counties[&self.shard];
         let pushed = self.works.iter().filter_map(|work| match work {
