@@ -4,7 +4,7 @@
 //! for the third time. Builds for use have none of it: without `debug_assertions` nothing is read
 //! and nothing is left of a call. `tests/tests/crash` is the only one who asks.
 
-/// The places, in the order of the work; a test goes through all of them.
+/// The places, in the order of the work; the suite `crash` draws from them.
 pub const PLACES: &[&str] = &[
     "start-keys",
     "start-migrated",
